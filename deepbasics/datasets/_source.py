@@ -1,0 +1,164 @@
+"""Where the files of a data set are found, and how one that is nowhere is brought here.
+
+Looked for in the folder `DEEPBASICS_DATA`, then in the cache, then at the public origins. A file
+is read whole and checked before any of it is used: it is right, or it is refused by name.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+_TIMEOUT = 30  # seconds without a byte from an origin
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set's files, each with a reader that checks and parses it, and where they can be had.
+
+    A reader takes the bytes of the whole file and raises `ValueError` with the reason when they
+    are not the right ones.
+    """
+
+    dataset: str
+    origins: tuple[str, ...]  # URLs of folders, tried in this order
+    readers: Mapping[str, Callable[[bytes], Any]]
+
+    def load(self) -> list[Any]:
+        """What the readers make of the files, in their order.
+
+        Raises `ValueError` for a file that is not the right one, `FileNotFoundError` for one that
+        is nowhere.
+        """
+        return [self._load(name) for name in self.readers]
+
+    def _load(self, name: str) -> Any:
+        for path in self._places(name):
+            if path.is_file():
+                return self._read(path)
+        return self._fetch(name)
+
+    def _places(self, name: str) -> Iterator[Path]:
+        if folder := data_folder():
+            yield folder / self.dataset / name
+            yield folder / name
+        yield self._cached(name)
+
+    def _cached(self, name: str) -> Path:
+        return cache_folder() / self.dataset / name
+
+    def _read(self, path: Path) -> Any:
+        try:
+            return self.readers[path.name](path.read_bytes())
+        except ValueError as error:
+            raise ValueError(
+                f"{path} is not the file of the data set {self.dataset!r}: {error}. Delete it, or"
+                f" replace it with a good copy, for example {self.origins[0]}{path.name}"
+            ) from error
+
+    def _fetch(self, name: str) -> Any:
+        from filelock import FileLock
+
+        path = self._cached(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.parent / ".lock"):
+            if path.is_file():  # another process has brought it while this one waited
+                return self._read(path)
+            failures = []
+            for origin in self.origins:
+                try:
+                    raw = _download(origin + name)
+                    value = self.readers[name](raw)
+                except (OSError, HTTPException, ValueError) as error:
+                    failures.append(f"  {origin}{name}: {error}")
+                else:
+                    _write(path, raw)
+                    return value
+        raise FileNotFoundError(self._nowhere(name, failures))
+
+    def _nowhere(self, name: str, failures: list[str]) -> str:
+        folder = data_folder() or "a folder of your own"
+        return "\n".join(
+            [
+                f"The file {name} of the data set {self.dataset!r} is not on this machine, and no"
+                " origin gave it:",
+                *failures,
+                f"Get it by other means and put it at {self._cached(name)}, or into {folder} with"
+                " DEEPBASICS_DATA set to that folder.",
+                f"The data set needs: {', '.join(self.readers)}.",
+            ]
+        )
+
+
+def data_folder() -> Path | None:
+    """The folder `DEEPBASICS_DATA`, or None when that is not set."""
+    value = os.environ.get("DEEPBASICS_DATA")
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(f"DEEPBASICS_DATA is {value!r}, which is not a folder.")
+    return folder
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `DEEPBASICS_CACHE`, or the platform's place for caches."""
+    if chosen := os.environ.get("DEEPBASICS_CACHE"):
+        return Path(chosen).expanduser()
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local") / "deepbasics/Cache"
+    if sys.platform == "darwin":
+        return home / "Library/Caches/deepbasics"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "deepbasics"
+
+
+def check_digest(what: str, content: bytes, algorithm: str, expected: str) -> None:
+    """Raise `ValueError` unless the digest of `content` is the expected one."""
+    actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+    if actual != expected:
+        raise ValueError(f"the {algorithm.upper()} of {what} is {actual}, expected {expected}")
+
+
+def _download(url: str) -> bytes:
+    request = Request(url, headers={"User-Agent": "deepbasics"})
+    parts: list[bytes] = []
+    with urlopen(request, timeout=_TIMEOUT) as response:
+        total, got = int(response.headers.get("Content-Length") or 0), 0
+        while part := response.read(_CHUNK):
+            parts.append(part)
+            got += len(part)
+            _show(url, got, total)
+    if got < total:
+        raise OSError(f"the connection ended after {got} of {total} bytes")
+    return b"".join(parts)
+
+
+def _show(url: str, got: int, total: int) -> None:
+    """A progress bar on a terminal; one line where the output is redirected."""
+    width = 30
+    if sys.stderr.isatty():
+        bar = "━" * (width * got // total if total else 0)
+        end = "\n" if got == total else ""
+        print(f"\r{url} {bar:<{width}} {got / 1e6:.1f} MB", end=end, file=sys.stderr, flush=True)
+    elif got <= _CHUNK:
+        print(f"Downloading {url} ({total / 1e6:.1f} MB)", file=sys.stderr, flush=True)
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Write the file in one step: a reader sees all of it, or none."""
+    part = path.with_name(path.name + ".part")  # the lock makes this process its only writer
+    try:
+        with part.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
