@@ -1,0 +1,30 @@
+"""Randomness as a pure function of (seed, stream, counter): the same numbers on every backend."""
+
+from deepbasics.random.draws import (
+    categorical,
+    dropout,
+    normal,
+    randint,
+    shuffle,
+    truncated_normal,
+    uniform,
+)
+from deepbasics.random.philox import bits, bits32_kernel, mask_kernel
+from deepbasics.random.streams import SeedGenerator, key_of, next_key, set_random_seed
+
+__all__ = [
+    "SeedGenerator",
+    "bits",
+    "bits32_kernel",
+    "categorical",
+    "dropout",
+    "key_of",
+    "mask_kernel",
+    "next_key",
+    "normal",
+    "randint",
+    "set_random_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]

@@ -1,0 +1,152 @@
+"""The public draws: Keras' names and arguments, tensors of the active backend.
+
+dtype: default floatx. seed: an integer gives the same numbers at each call; a `SeedGenerator` continues its stream; None
+draws from the global generator. The numbers are drawn on the host, so they are the same on every
+backend.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from deepbasics import dtypes
+from deepbasics.config import floatx
+from deepbasics.random import host
+from deepbasics.random.philox import HALVES
+from deepbasics.random.streams import SeedGenerator, stream
+
+Tensor = Any
+Seed = int | SeedGenerator | None
+
+
+def _drawn(
+    draw: Callable[..., np.ndarray], shape: Sequence[int], dtype: str, seed: Seed, *args: Any
+) -> Tensor:
+    """`draw(key, counter, shape, *args, dtype)` as a tensor."""
+    from deepbasics import ops
+
+    shape = tuple(shape)
+    key, counter = stream(seed, host.blocks(math.prod(shape)))
+    return ops.convert_to_tensor(draw(key, int(counter), shape, *args, dtype), dtype=dtype)
+
+
+def _float(dtype: str | None) -> str:
+    dtype = floatx() if dtype is None else dtypes.name(dtype)
+    if not dtypes.is_float(dtype):
+        raise ValueError(f"A draw of real numbers needs a float dtype; got dtype={dtype!r}.")
+    return dtype
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> Tensor:
+    """Normal with the given mean and standard deviation: a float tensor of `shape`."""
+    return _drawn(host.normal, shape, _float(dtype), seed, mean, stddev)
+
+
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> Tensor:
+    """Normal given that it lies within 2 `stddev` of the mean; `stddev` is that before truncation."""
+    return _drawn(host.truncated_normal, shape, _float(dtype), seed, mean, stddev)
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> Tensor:
+    """Uniform in [minval, maxval): a float tensor of `shape`; an integer dtype means `randint`."""
+    if dtype is not None and dtypes.is_int(dtypes.name(dtype)):
+        return randint(shape, minval, maxval, dtype, seed)
+    return _drawn(host.uniform, shape, _float(dtype), seed, minval, maxval)
+
+
+def randint(
+    shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: Seed = None
+) -> Tensor:
+    """Integers in [minval, maxval), each equally likely. Raises ValueError if there are none."""
+    dtype = dtypes.name(dtype)
+    if not dtypes.is_int(dtype):
+        raise ValueError(f"randint needs an integer dtype; got dtype={dtype!r}.")
+    if int(minval) >= int(maxval):
+        raise ValueError(f"randint needs minval < maxval; got minval={minval}, maxval={maxval}.")
+    return _drawn(host.randint, shape, dtype, seed, int(minval), int(maxval))
+
+
+def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
+    """`x` with its entries along `axis` in random order; what lies across stays together."""
+    from deepbasics import ops
+
+    x = ops.convert_to_tensor(x)
+    n = x.shape[axis]
+    key, counter = stream(seed, host.blocks(n))
+    return ops.take(x, host.permutation(key, int(counter), n), axis=axis)
+
+
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: Seed = None,
+) -> Tensor:
+    """Each element of `inputs` is 0 with chance `rate`, else multiplied by 1 / (1 - rate).
+
+    `noise_shape` broadcasts against the inputs (None: that axis' length): elements that share an
+    entry fall together. With a SeedGenerator the mask is drawn by the backend, and a recorded step
+    draws a new one each time. Reference: Srivastava et al., "Dropout", JMLR 2014.
+    """
+    from deepbasics import ops
+
+    if not 0 <= rate <= 1:
+        raise ValueError(f"The dropout rate must lie in [0, 1]; got rate={rate}.")
+    x = ops.convert_to_tensor(inputs)
+    if rate == 0:
+        return x
+    shape = tuple(x.shape) if noise_shape is None else _noise_shape(noise_shape, x.shape)
+    key, counter = stream(seed, -(-math.prod(shape) // HALVES))
+    keep = ops.random_mask(counter, key=key, threshold=round(rate * 2**32), shape=shape)
+    return ops.where(keep, x * (1 / (1 - rate) if rate < 1 else 0.0), 0.0)
+
+
+def _noise_shape(noise_shape: Sequence[int | None], shape: Sequence[int]) -> tuple[int, ...]:
+    fits = len(noise_shape) == len(shape) and all(
+        k in (None, 1, n) for k, n in zip(noise_shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"noise_shape={tuple(noise_shape)} must have one entry per axis of the inputs, of shape "
+            f"{tuple(shape)}: None, 1 or the axis' length."
+        )
+    return tuple(n if k is None else k for k, n in zip(noise_shape, shape, strict=True))
+
+
+def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed = None) -> Tensor:
+    """Classes drawn from softmax(logits): logits (batch, classes), result (batch, num_samples)."""
+    from deepbasics import ops
+
+    logits = np.asarray(ops.convert_to_numpy(logits), dtype="float64")
+    if logits.ndim != 2:
+        raise ValueError(f"logits must have shape (batch, classes); got shape {logits.shape}.")
+
+    def draw(key, counter, shape, dtype):
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        edges = weights.cumsum(axis=1)
+        points = host.uniform(key, counter, shape, dtype="float64") * edges[:, -1:]
+        points = np.minimum(points, np.nextafter(edges[:, -1:], 0.0))  # rounding may reach the end
+        found = [e.searchsorted(p, side="right") for e, p in zip(edges, points, strict=True)]
+        return np.array(found, dtype=dtype).reshape(shape)
+
+    return _drawn(draw, (len(logits), num_samples), dtypes.name(dtype), seed)
