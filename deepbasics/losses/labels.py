@@ -1,0 +1,156 @@
+"""Labels are looked at once, before training, so that a mistake gets a sentence and not a NaN."""
+
+from typing import Any
+
+import numpy as np
+
+from deepbasics.losses.base import FunctionLoss, LibraryLoss
+from deepbasics.losses.lookup import resolve
+
+_RANGES = {
+    "binary_crossentropy": (0.0, 1.0),
+    "binary_focal_crossentropy": (0.0, 1.0),
+    "categorical_crossentropy": (0.0, 1.0),
+    "categorical_focal_crossentropy": (0.0, 1.0),
+    "hinge": (-1.0, 1.0),
+    "squared_hinge": (-1.0, 1.0),
+}
+_ONE_HOT = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
+_SPARSE = "sparse_categorical_crossentropy"
+
+
+def check_labels(loss: Any, y: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError where `loss` cannot mean anything with labels `y`.
+
+    Args: `loss`, anything `losses.get` knows; `y`, all the labels; `output_shape`, of the model's
+    output, None for the batch. A loss that is not this library's may use labels in its own way, and
+    is not checked.
+    """
+    loss = resolve(loss)
+    if not isinstance(loss, LibraryLoss):
+        return
+    y = np.asarray(y)
+    name, output = loss.of.__name__, tuple(output_shape)
+    if y.dtype.kind not in "buif":
+        raise ValueError(
+            f"{name} got labels of dtype {y.dtype}, for example {y.ravel()[:1].tolist()}; it "
+            "expects numbers. Encode the labels first, for instance with "
+            "np.unique(y, return_inverse=True)."
+        )
+    _check_finite(name, y)
+    if name == _SPARSE:
+        _check_class_ids(loss, y, output)
+    else:
+        _check_shape(name, y, output)
+        _check_range(name, y)
+
+
+def _check_finite(name: str, y: np.ndarray) -> None:
+    # The sum is one quick pass without a temporary; only a suspicious one is looked into.
+    with np.errstate(all="ignore"):
+        if y.dtype.kind != "f" or np.isfinite(y.sum()):
+            return
+    finite = np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise ValueError(
+            f"{name} got labels that are NaN or infinite in {int((~finite).sum())} of {len(y)} "
+            f"rows, the first is row {row}: {y[row]}. Drop or fill these rows before fit."
+        )
+
+
+def _check_shape(name: str, y: np.ndarray, output: tuple[int | None, ...]) -> None:
+    labels = y.shape[1:]
+    expected = output[1:]
+    if labels == expected or (*labels, 1) == expected or labels == (*expected, 1):
+        return
+    problem = f"{name} got labels of shape {y.shape} for a model output of shape {_show(output)}"
+    classes = expected[-1] if expected else None
+    if name in _ONE_HOT and labels in (expected[:-1], (*expected[:-1], 1)):
+        raise ValueError(
+            f"{problem}; it expects one-hot labels of shape {_show(output)}.\n"
+            f"Your labels look like class ids: pass utils.to_categorical(y, {classes}), or "
+            f'compile with loss="{_SPARSE}".'
+        )
+    if name in _ONE_HOT and len(labels) == len(expected):
+        raise ValueError(
+            f"{problem}: {labels[-1]} classes in the labels, {classes} in the output.\n"
+            f"Give the last layer {labels[-1]} units, or encode the labels with {classes} classes."
+        )
+    if name == "binary_crossentropy" and classes == 1 and labels == (2,):
+        raise ValueError(
+            f"{problem}.\nYour labels look one-hot: pass y.argmax(axis=1), or give the last layer "
+            '2 units with softmax and compile with loss="categorical_crossentropy".'
+        )
+    raise ValueError(
+        f"{problem}; the shapes must be equal.\n"
+        "Give the last layer as many units as the labels have columns, or reshape the labels."
+    )
+
+
+def _show(shape: tuple[int | None, ...]) -> str:
+    return str(tuple("batch" if n is None else n for n in shape)).replace("'", "")
+
+
+def _check_range(name: str, y: np.ndarray) -> None:
+    if name not in _RANGES or not y.size:
+        return
+    low, high = _RANGES[name]
+    if low <= y.min() and y.max() <= high:
+        return
+    hint = f"Map your two classes to {low:g} and {high:g}, for instance y = (y == y.max())."
+    if name in _ONE_HOT:
+        hint = "Pass one-hot labels, or probabilities."
+    elif low == 0 and set(np.unique(y[:10000]).tolist()) <= {-1, 1}:
+        hint = 'Labels -1 and 1 go with loss="hinge"; for this loss pass (y + 1) / 2.'
+    elif low == 0 and np.array_equal(y, np.round(y)):
+        hint = f'For more than two classes compile with loss="{_SPARSE}" and a softmax over them.'
+    raise ValueError(
+        f"{name} got labels from {y.min():g} to {y.max():g}; it expects them from {low:g} to "
+        f"{high:g}.\n{hint}"
+    )
+
+
+def _check_class_ids(loss: FunctionLoss, y: np.ndarray, output: tuple[int | None, ...]) -> None:
+    axis = loss.parameters["axis"]
+    classes = output[axis]
+    expected = output[1:] if len(output) < 2 else tuple(np.delete(output, axis)[1:])
+    if y.shape[1:] not in (expected, (*expected, 1)):
+        problem = (
+            f"{_SPARSE} got labels of shape {y.shape}; it expects integer class ids of shape "
+            f"{(len(y), *expected)}."
+        )
+        if y.shape[1:] == output[1:]:
+            problem += (
+                "\nYour labels look one-hot: pass y.argmax(axis=-1), or compile with "
+                'loss="categorical_crossentropy".'
+            )
+        raise ValueError(problem)
+    if y.dtype.kind == "f" and not np.array_equal(y, np.round(y)):
+        row = int((y != np.round(y)).reshape(len(y), -1).any(axis=1).argmax())
+        raise ValueError(
+            f"{_SPARSE} got labels that are not whole numbers, the first in row {row}: {y[row]}. "
+            "It expects class ids 0, 1, 2, ...; numbers to predict go with a loss such as "
+            '"mean_squared_error".'
+        )
+    ignored = loss.parameters["ignore_class"]
+    counted = y if ignored is None else y[y != ignored]
+    if counted.size and classes is not None:
+        _check_ids_fit(counted, classes)
+
+
+def _check_ids_fit(y: np.ndarray, classes: int) -> None:
+    low, high = int(y.min()), int(y.max())
+    if low >= 0 and high < classes:
+        return
+    hint = f"Give the last layer {high + 1} units."
+    if classes == 1:
+        hint = 'One output with two classes goes with "binary_crossentropy" and a sigmoid.'
+    elif low < 0:
+        hint = "Renumber the classes with np.unique(y, return_inverse=True)."
+    elif low == 1 and high == classes:
+        hint = "Your classes start at 1: pass y - 1."
+    raise ValueError(
+        f"{_SPARSE} got class ids from {low} to {high}; an output of width {classes} has the "
+        f"classes 0 to {classes - 1}.\n{hint}"
+    )
