@@ -1,8 +1,8 @@
 """The public draws: Keras' names and arguments, tensors of the active backend.
 
-dtype: default floatx. seed: an integer gives the same numbers at each call; a `SeedGenerator` continues its stream; None
-draws from the global generator. The numbers are drawn on the host, so they are the same on every
-backend.
+`dtype` is floatx by default. `seed`: an integer gives the same numbers at each call, a
+`SeedGenerator` continues its stream, None takes a fresh stream of the global generator. The numbers
+are drawn on the host, so they are the same on every backend.
 """
 
 import math
@@ -57,7 +57,7 @@ def truncated_normal(
     dtype: str | None = None,
     seed: Seed = None,
 ) -> Tensor:
-    """Normal given that it lies within 2 `stddev` of the mean; `stddev` is that before truncation."""
+    """Normal given that it lies within 2 `stddev` of `mean`; `stddev` is that before truncation."""
     return _drawn(host.truncated_normal, shape, _float(dtype), seed, mean, stddev)
 
 
@@ -127,14 +127,14 @@ def _noise_shape(noise_shape: Sequence[int | None], shape: Sequence[int]) -> tup
     )
     if not fits:
         raise ValueError(
-            f"noise_shape={tuple(noise_shape)} must have one entry per axis of the inputs, of shape "
-            f"{tuple(shape)}: None, 1 or the axis' length."
+            f"noise_shape={tuple(noise_shape)} must have one entry per axis of the inputs, of "
+            f"shape {tuple(shape)}: None, 1 or the axis' length."
         )
     return tuple(n if k is None else k for k, n in zip(noise_shape, shape, strict=True))
 
 
 def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed = None) -> Tensor:
-    """Classes drawn from softmax(logits): logits (batch, classes), result (batch, num_samples)."""
+    """Classes drawn from softmax(logits): (batch, classes) gives integers (batch, num_samples)."""
     from deepbasics import ops
 
     logits = np.asarray(ops.convert_to_numpy(logits), dtype="float64")

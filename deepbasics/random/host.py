@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from deepbasics import dtypes
 from deepbasics.config import floatx
 from deepbasics.random.philox import WORDS, Key, bits
 from deepbasics.random.quantile import normal_quantile
@@ -24,7 +25,7 @@ def blocks(n: int) -> int:
 
 def numpy_dtype(dtype: str | None) -> np.dtype:
     """The dtype to draw in; None is floatx; bfloat16, which NumPy lacks, is drawn in float32."""
-    name = floatx() if dtype is None else dtype
+    name = floatx() if dtype is None else dtypes.name(dtype)
     return np.dtype("float32" if name == "bfloat16" else name)
 
 

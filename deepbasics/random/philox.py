@@ -51,5 +51,5 @@ def bits32_kernel(
 def mask_kernel(
     counter: int, key: Key, threshold: int, shape: Sequence[int], out: np.ndarray | None = None
 ) -> np.ndarray:
-    """`bits32_kernel(...) >= threshold`: a bool array of `shape`, true with chance 1 - threshold / 2**32."""
+    """`bits32_kernel(...) >= threshold`: bool of `shape`, True with chance 1 - threshold/2**32."""
     return np.greater_equal(bits32_kernel(counter, key, shape), threshold, out=out)

@@ -28,12 +28,13 @@ def as_seed(seed: object) -> int:
         return operator.index(seed)
     except TypeError:
         raise ValueError(
-            f"A seed must be an integer, a SeedGenerator or None; got {seed!r} ({type(seed).__name__})."
+            f"A seed must be an integer, a SeedGenerator or None; got {seed!r} "
+            f"({type(seed).__name__})."
         ) from None
 
 
 def set_random_seed(seed: int) -> None:
-    """Make all that follows repeatable: seeds the global generator, Python's `random` and NumPy's legacy one.
+    """Make what follows repeatable: seeds us, Python's `random` and NumPy's legacy generator.
 
     >>> set_random_seed(7)
     >>> next_key(), next_key()
@@ -74,7 +75,7 @@ def key_of(seed: int | None) -> Key:
 
 
 class SeedGenerator:
-    """A stream with a position: each draw given this as its `seed` continues where the last one ended.
+    """A stream with a position: each draw with this as its `seed` continues where the last ended.
 
     Args:
         seed: an integer; None takes a fresh stream of the global generator.
