@@ -1,0 +1,70 @@
+"""Reductions: `axis` is a tuple of non-negative axes, `keepdims` a bool; ops has normalised both."""
+
+import numpy as np
+
+from deepbasics.backends.numpy.rules.elementwise import cast_like, divide, equal, multiply
+from deepbasics.backends.numpy.rules.shape import broadcast_to, flip, reshape
+from deepbasics.backends.numpy.trace import primitive
+
+
+def _spread(g, x, axis, keepdims):
+    """A reduced array back over the axes that it was reduced along."""
+    if not keepdims:
+        g = reshape(g, shape=_kept(x.shape, axis))
+    return broadcast_to(g, shape=tuple(x.shape))
+
+
+def _kept(shape, axis):
+    return tuple(1 if i in axis else n for i, n in enumerate(shape))
+
+
+def _reducer(ufunc):
+    def forward(x, axis, keepdims=False, out=None):
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims, out=out)
+
+    return forward
+
+
+sum_ = primitive(
+    "sum",
+    _reducer(np.add),
+    lambda g, y, x, axis, keepdims=False: _spread(g, x, axis, keepdims),
+    kind="out",
+)
+
+
+def _extreme_vjp(g, y, x, axis, keepdims=False):
+    """Ties share the cotangent equally."""
+    kept = _kept(x.shape, axis)
+    hit = cast_like(equal(x, reshape(y, shape=kept)), g)
+    return multiply(hit, divide(reshape(g, shape=kept), sum_(hit, axis=axis, keepdims=True)))
+
+
+max_ = primitive("max", _reducer(np.maximum), _extreme_vjp, kind="out", analytic=False)
+min_ = primitive("min", _reducer(np.minimum), _extreme_vjp, kind="out", analytic=False)
+any_ = primitive("any", _reducer(np.logical_or), None, kind="out", analytic=False)
+all_ = primitive("all", _reducer(np.logical_and), None, kind="out", analytic=False)
+
+
+def _argmax(x, axis, out=None):
+    return np.argmax(x, axis=axis, out=out)
+
+
+def _argmin(x, axis, out=None):
+    return np.argmin(x, axis=axis, out=out)
+
+
+argmax = primitive("argmax", _argmax, None, kind="out", analytic=False)
+argmin = primitive("argmin", _argmin, None, kind="out", analytic=False)
+
+
+def _cumsum(x, axis, out=None):
+    return np.add.accumulate(x, axis=axis, out=out)
+
+
+cumsum = primitive(
+    "cumsum",
+    _cumsum,
+    lambda g, y, x, axis: flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,)),
+    kind="out",
+)

@@ -1,0 +1,182 @@
+"""The torch backend: tensors are `torch.Tensor`, gradients come from autograd."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepbasics import dtypes
+from deepbasics.backends.numpy.backend import as_array
+from deepbasics.backends.torch.rules import RULES
+from deepbasics.errors import BackendUnavailable
+
+_leaves: ContextVar[dict[Any, torch.Tensor] | None] = ContextVar("leaves", default=None)
+_depth: ContextVar[int] = ContextVar("depth", default=0)
+
+
+class TorchBackend:
+    """Runs on PyTorch: "cpu", "cuda", "cuda:1", "mps"."""
+
+    name = "torch"
+    rules = RULES
+
+    def __init__(self, device: str | None = None) -> None:
+        self._torch_device = _checked_device(device or "cpu")
+        self.device = str(self._torch_device)
+
+    def __repr__(self) -> str:
+        return f"<backend torch on {self.device}>"
+
+    @staticmethod
+    def devices() -> list[str]:
+        """The CPU, then each GPU."""
+        return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+
+    def apply(self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a primitive's rule."""
+        return RULES[op](*args, **kwargs)
+
+    def tensor(self, value: Any, dtype: str | None = None) -> torch.Tensor:
+        """A tensor on this device, cast to `dtype` if it differs."""
+        if not isinstance(value, torch.Tensor):
+            array = as_array(value)
+            if not array.flags.writeable or any(s < 0 for s in array.strides):
+                array = array.copy()
+            value = torch.from_numpy(np.asarray(array))
+        wanted = value.dtype if dtype is None else getattr(torch, dtype)
+        if value.dtype is wanted and value.device == self._torch_device:
+            return value
+        return value.to(device=self._torch_device, dtype=wanted)
+
+    def numpy(self, tensor: Any) -> np.ndarray:
+        """The value on the host."""
+        if not isinstance(tensor, torch.Tensor):
+            return as_array(tensor)
+        tensor = tensor.detach().cpu()
+        return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+
+    def is_tensor(self, value: Any) -> bool:
+        """Whether it is a torch tensor."""
+        return isinstance(value, torch.Tensor)
+
+    def dtype(self, tensor: torch.Tensor) -> str:
+        """The name of the tensor's dtype."""
+        return dtypes.name(tensor.dtype)
+
+    def allocate(self, value: np.ndarray, dtype: str) -> torch.Tensor:
+        """A contiguous copy on the device."""
+        return self.tensor(np.array(value, order="C"), dtype).clone()
+
+    def view(self, data: torch.Tensor, offset: int, shape: tuple[int, ...]) -> torch.Tensor:
+        """A view of a flat tensor."""
+        return data[offset : offset + math.prod(shape)].view(shape)
+
+    def read(self, variable: Any) -> torch.Tensor:
+        """The storage, or the leaf that stands for it while it is being differentiated."""
+        leaves = _leaves.get()
+        return variable.data if leaves is None else leaves.get(variable, variable.data)
+
+    def write(self, variable: Any, value: torch.Tensor) -> None:
+        """Copy into the storage."""
+        with torch.no_grad():
+            variable.data.copy_(value)
+
+    def gradients(
+        self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any]
+    ) -> tuple[Any, Any, list[Any]]:
+        """See `protocol.Backend`."""
+        outer = _leaves.get() or {}
+        leaves = [
+            outer[v] if v in outer else v.data.detach().requires_grad_(True) for v in variables
+        ]
+        token = _leaves.set({**outer, **dict(zip(variables, leaves, strict=True))})
+        try:
+            return self._grad(fn, leaves)
+        finally:
+            _leaves.reset(token)
+
+    def differentiate(
+        self, fn: Callable[..., tuple[Any, Any]], args: Sequence[Any], cotangent: Any = None
+    ) -> tuple[Any, Any, list[Any]]:
+        """See `protocol.Backend`."""
+        nested = _depth.get() > 0
+        leaves = [
+            a.view_as(a) if nested and a.requires_grad else a.detach().requires_grad_(True)
+            for a in args
+        ]
+        output, aux, grads = self._grad(lambda: fn(*leaves), leaves, cotangent)
+        grads = [
+            torch.zeros_like(a) if g is None else g for a, g in zip(leaves, grads, strict=True)
+        ]
+        return output, aux, grads
+
+    def _grad(self, fn: Callable[[], Any], leaves: list[Any], cotangent: Any = None) -> Any:
+        nested = _depth.get() > 0
+        token = _depth.set(_depth.get() + 1)
+        try:
+            with torch.enable_grad():
+                output, aux = fn()
+                grads = self._vjp(output, leaves, cotangent, nested)
+        finally:
+            _depth.reset(token)
+        return (output, aux, grads) if nested else _detached((output, aux, grads))
+
+    def _vjp(self, output: Any, leaves: list[Any], cotangent: Any, nested: bool) -> list[Any]:
+        if not isinstance(output, torch.Tensor) or not output.requires_grad or not leaves:
+            return [None] * len(leaves)
+        if cotangent is None and output.numel() != 1:
+            raise ValueError(
+                f"A gradient needs a scalar; the function returned shape {tuple(output.shape)}. "
+                "Reduce it, e.g. with ops.mean or ops.sum."
+            )
+        return list(
+            torch.autograd.grad(
+                output, leaves, cotangent, create_graph=nested, allow_unused=True
+            )
+        )
+
+    def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
+        """Run `fn` without recording gradients but for those that it asks for."""
+
+        def run(*arrays: Any) -> Any:
+            with torch.no_grad():
+                return fn(*(a if a is None else self.tensor(a) for a in arrays))
+
+        return run
+
+    def unrecordable(self, reason: str) -> None:
+        """Nothing to note: steps run eagerly."""
+
+
+def _checked_device(name: str) -> torch.device:
+    """The torch device of a name. Raises BackendUnavailable if it is not there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BackendUnavailable(
+            f"Unknown device {name!r}. Usable here: {', '.join(TorchBackend.devices())}."
+        ) from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if not torch.cuda.is_available() or (device.index or 0) >= count:
+            raise BackendUnavailable(
+                f"Device {name!r} is not available: torch {torch.__version__} sees {count} CUDA "
+                f"devices. Usable here: {', '.join(TorchBackend.devices())}."
+            )
+        return torch.device("cuda", device.index or 0)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise BackendUnavailable("Device 'mps' is not available here.")
+    return device
+
+
+def _detached(tree: Any) -> Any:
+    if isinstance(tree, torch.Tensor):
+        return tree.detach()
+    if isinstance(tree, (tuple, list)):
+        return type(tree)(_detached(t) for t in tree)
+    if isinstance(tree, dict):
+        return {k: _detached(v) for k, v in tree.items()}
+    return tree

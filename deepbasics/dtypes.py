@@ -1,0 +1,55 @@
+"""Dtype names and how mixed ones are promoted: a float beats an int, and a Python scalar never widens.
+
+The rule is Keras' (and JAX's): int64 with float32 is float32, where NumPy alone would say float64.
+"""
+
+import numpy as np
+
+from deepbasics import config
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+def name(dtype: object) -> str:
+    """The canonical name of a dtype given as a name, a NumPy or torch dtype, or a Python type.
+
+    >>> name(np.float32), name("int64"), name(bool)
+    ('float32', 'int64', 'bool')
+    """
+    if isinstance(dtype, str):
+        return dtype
+    if dtype is float:
+        return config.floatx()
+    if dtype is int:
+        return "int32"
+    text = str(dtype)
+    if text.startswith("torch."):
+        return text[6:]
+    return np.dtype(dtype).name
+
+
+def is_float(dtype: str) -> bool:
+    """Whether the name is that of a float dtype."""
+    return dtype in FLOATS
+
+
+def is_int(dtype: str) -> bool:
+    """Whether the name is that of an integer dtype (bool is not)."""
+    return dtype in INTS
+
+
+def result_type(*dtypes: str) -> str:
+    """The dtype that values of mixed dtypes are computed in.
+
+    >>> result_type("int64", "float32"), result_type("bool", "int32")
+    ('float32', 'int32')
+    """
+    floats = [d for d in dtypes if d in FLOATS]
+    if floats:
+        if len(set(floats)) == 1:
+            return floats[0]
+        if "float64" in floats:
+            return "float64"
+        return "float32"  # float16 with bfloat16, or either with float32
+    return np.result_type(*dtypes).name

@@ -1,0 +1,44 @@
+"""The few exception classes, and the sentence for an unknown name."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BackendUnavailable(ImportError):
+    """A backend was asked for whose library or device is not there."""
+
+
+class NotRecordable(RuntimeError):
+    """A step looked at the value of a tensor, and so cannot be recorded."""
+
+
+class MissingExtra(ImportError):
+    """An optional library is needed and not installed."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f'{purpose} needs {library}, which is not installed: pip install "deepbasics[{extra}]"'
+        )
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """`" Did you mean 'x'?"`, or an empty string when nothing is near.
+
+    >>> nearest("sofmax", ["relu", "softmax"])
+    " Did you mean 'softmax'?"
+    """
+    by_folded = {str(v).lower(): str(v) for v in valid}
+    close = get_close_matches(str(name).lower(), by_folded, n=1, cutoff=0.6)
+    return f" Did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def unknown(kind: str, name: object, valid: Iterable[str]) -> ValueError:
+    """The error for an unknown name of a `kind` of thing: it lists the nearest and the valid ones.
+
+    >>> print(unknown("activation", "sofmax", ["relu", "softmax"]))
+    Unknown activation 'sofmax'. Did you mean 'softmax'? Known: relu, softmax.
+    """
+    names = sorted({str(v) for v in valid})
+    return ValueError(
+        f"Unknown {kind} {name!r}.{nearest(str(name), names)} Known: {', '.join(names)}."
+    )

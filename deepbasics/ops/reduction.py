@@ -1,0 +1,152 @@
+"""Reductions. `axis` is None (all), an int or a tuple; `keepdims` keeps reduced axes with length 1."""
+
+import math
+from typing import Any
+
+from deepbasics.ops import elementwise
+from deepbasics.ops.call import axes, call, dtype_of, float_tensor, one_axis, tensor
+
+Tensor = Any
+Axis = int | tuple[int, ...] | list[int] | None
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The sum over `axis`; bools count as int32."""
+    x = tensor(x)
+    if dtype_of(x) == "bool":
+        x = tensor(x, "int32")
+    return call("sum", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The mean over `axis`: the sum divided by the number of elements; ints become floatx."""
+    x = float_tensor(x)
+    over = axes(axis, len(x.shape))
+    total = call("sum", x, axis=over, keepdims=keepdims)
+    return call("divide", total, float(math.prod(x.shape[a] for a in over)))
+
+
+def _extreme(name: str, word: str) -> Any:
+    def op(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+        x = tensor(x)
+        over = axes(axis, len(x.shape))
+        if initial is None and 0 in [x.shape[a] for a in over]:
+            raise ValueError(
+                f"ops.{name} of an empty axis: shape {tuple(x.shape)}, axis {axis}. "
+                "Pass initial= to give it a value."
+            )
+        if initial is not None and 0 in [x.shape[a] for a in over]:
+            kept = [1 if a in over else n for a, n in enumerate(x.shape)]
+            shape = kept if keepdims else [n for a, n in enumerate(x.shape) if a not in over]
+            return call(
+                "broadcast_to", tensor(initial, dtype_of(x)), shape=tuple(shape)
+            )
+        y = call(name, x, axis=over, keepdims=keepdims)
+        both = getattr(elementwise, f"{name}imum")
+        return y if initial is None else both(y, initial)
+
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = f"The {word} over `axis`; ties share the gradient equally."
+    return op
+
+
+max = amax = _extreme("max", "largest element")
+min = amin = _extreme("min", "smallest element")
+
+
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether any element over `axis` is true."""
+    x = tensor(x, "bool")
+    return call("any", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
+
+
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements over `axis` are true."""
+    x = tensor(x, "bool")
+    return call("all", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
+
+
+def _arg(name: str, word: str) -> Any:
+    def op(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        x = tensor(x)
+        if axis is None:
+            flat = call("reshape", x, shape=(-1,))
+            index = call(name, flat, axis=0)
+            kept = (1,) * len(x.shape)
+        else:
+            over = one_axis(axis, len(x.shape))
+            index = call(name, x, axis=over)
+            kept = tuple(1 if a == over else n for a, n in enumerate(x.shape))
+        index = tensor(index, "int32")
+        return call("reshape", index, shape=kept) if keepdims else index
+
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = f"The index (int32) of the first {word} element along `axis` (None: of all)."
+    return op
+
+
+argmax = _arg("argmax", "largest")
+argmin = _arg("argmin", "smallest")
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The population variance: the mean squared distance from the mean."""
+    x = float_tensor(x)
+    centred = call("subtract", x, mean(x, axis, keepdims=True))
+    return mean(call("square", centred), axis, keepdims)
+
+
+def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The population standard deviation, √var."""
+    return call("sqrt", var(x, axis, keepdims))
+
+
+def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """(mean, population variance) over `axes`."""
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """log Σ exp(x) without overflow."""
+    x = float_tensor(x)
+    over = axes(axis, len(x.shape))
+    top = call("stop_gradient", call("max", x, axis=over, keepdims=True))
+    top = elementwise.where(elementwise.isfinite(top), top, 0.0)
+    total = call(
+        "sum", call("exp", call("subtract", x, top)), axis=over, keepdims=True
+    )
+    y = call("add", call("log", total), top)
+    if keepdims:
+        return y
+    return call("reshape", y, shape=tuple(n for a, n in enumerate(x.shape) if a not in over))
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The product over `axis`."""
+    x = tensor(x)
+    return call("prod", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Tensor:
+    """Running sums along `axis` (None: over the flattened tensor)."""
+    x = tensor(x)
+    if dtype_of(x) == "bool":
+        x = tensor(x, "int32")
+    if axis is None:
+        x, axis = call("reshape", x, shape=(-1,)), 0
+    return call("cumsum", x, axis=one_axis(axis, len(x.shape)))
+
+
+def count_nonzero(x: Any, axis: Axis = None) -> Tensor:
+    """How many elements over `axis` are not 0, as int32."""
+    return sum(elementwise.not_equal(x, 0), axis)
+
+
+def average(x: Any, axis: Axis = None, weights: Any = None) -> Tensor:
+    """Σ w x / Σ w over `axis`; without weights the mean."""
+    if weights is None:
+        return mean(x, axis)
+    w = elementwise.multiply(weights, elementwise.add(elementwise.multiply(x, 0), 1))
+    return elementwise.divide(sum(elementwise.multiply(x, w), axis), sum(w, axis))
+
+
