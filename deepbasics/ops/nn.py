@@ -18,7 +18,7 @@ def relu(x: Any) -> Tensor:
 def relu6(x: Any) -> Tensor:
     """min(max(x, 0), 6); the derivative at 0 and at 6 is 0."""
     x = float_tensor(x)
-    return call("subtract", relu(x), relu(call("subtract", x, 6.0)))
+    return where(call("less", x, 6.0), relu(x), 6.0)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
