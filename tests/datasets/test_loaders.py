@@ -187,10 +187,9 @@ def test_churn_refuses_a_changed_file(damage, reason, real_data, tmp_path, monke
 
 
 @pytest.mark.parametrize("module", [mnist, pima, churn], ids=lambda m: m.__name__[20:])
-def test_offline_and_missing_says_what_goes_where(module: ModuleType, cache, nowhere, monkeypatch):
-    monkeypatch.setattr(module, "SOURCE", replace(module.SOURCE, origins=(nowhere,)))
+def test_offline_and_missing_says_what_goes_where(module: ModuleType, cache, nowhere):
     with pytest.raises(FileNotFoundError) as caught:
-        module.load_data()
+        replace(module.SOURCE, origins=(nowhere,)).load()
     first = next(iter(module.SOURCE.readers))
     assert str(cache / module.SOURCE.dataset / first) in str(caught.value)
     assert all(name in str(caught.value) for name in module.SOURCE.readers)
