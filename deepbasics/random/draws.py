@@ -109,6 +109,7 @@ def dropout(
     draws a new one each time. Reference: Srivastava et al., "Dropout", JMLR 2014.
     """
     from deepbasics import ops
+    from deepbasics.ops.call import call
 
     if not 0 <= rate <= 1:
         raise ValueError(f"The dropout rate must lie in [0, 1]; got rate={rate}.")
@@ -117,8 +118,9 @@ def dropout(
         return x
     shape = tuple(x.shape) if noise_shape is None else _noise_shape(noise_shape, x.shape)
     key, counter = stream(seed, -(-math.prod(shape) // HALVES))
-    keep = ops.random_mask(counter, key=key, threshold=round(rate * 2**32), shape=shape)
-    return ops.where(keep, x * (1 / (1 - rate) if rate < 1 else 0.0), 0.0)
+    counter = ops.convert_to_tensor(counter, "int64")
+    keep = call("random_mask", counter, key=key, threshold=round(rate * 2**32), shape=shape)
+    return ops.where(keep, ops.multiply(x, 1 / (1 - rate) if rate < 1 else 0.0), 0.0)
 
 
 def _noise_shape(noise_shape: Sequence[int | None], shape: Sequence[int]) -> tuple[int, ...]:

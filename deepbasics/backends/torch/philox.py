@@ -60,14 +60,3 @@ def bits32(
     words = torch.stack([even[0], odd[0], even[1], odd[1]], dim=1)
     halves = torch.stack([words & _LOW, _upper(words)], dim=2)
     return halves.reshape(-1)[:n].reshape(tuple(shape))
-
-
-def mask(
-    counter: torch.Tensor | int,
-    key: Key,
-    threshold: int,
-    shape: Sequence[int],
-    device: torch.device | str,
-) -> torch.Tensor:
-    """`bits32(...) >= threshold`: the bool tensor of `deepbasics.random.mask_kernel`."""
-    return bits32(counter, key, shape, device) >= threshold
