@@ -71,7 +71,7 @@ class Progbar:
         self._drawn_length = 0
         self._start = perf_counter()
         self._after_first_step: float | None = None
-        self._next_draw = self._start if verbose else NEVER
+        self._next_draw = self._start if verbose in (1, 2) else NEVER
 
     def due(self) -> bool:
         """Whether an `update` now would draw, or time the first step; cheap in any loop."""
@@ -97,7 +97,7 @@ class Progbar:
         self._take(current, values or (), finalize)
         now = perf_counter()
         step_time = self._step_time(current, now)
-        if not self.verbose or (not finalize and now < self._next_draw):
+        if self.verbose not in (1, 2) or (not finalize and now < self._next_draw):
             return
         self._next_draw = now + self.interval if self._redraws else NEVER
         if finalize or self._redraws:
