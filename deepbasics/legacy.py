@@ -175,7 +175,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         _POOL,
     ),
     **dict.fromkeys(
-        ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam"),
+        (
+            *("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam"),
+            *("Lion", "Ftrl", "Lamb", "Adafactor"),
+        ),
         ("optimizer",),
     ),
     "fit_generator": ("generator", "fit"),
