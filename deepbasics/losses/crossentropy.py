@@ -183,8 +183,8 @@ def sparse_categorical_crossentropy(
         raise ValueError(
             f"sparse_categorical_crossentropy got labels of shape {tuple(labels.shape)}; it expects "
             f"integer class ids of shape {tuple(scores.shape[:-1])} for predictions of shape "
-            f"{tuple(scores.shape)}. One-hot labels "
-            'go with "categorical_crossentropy".'
+            f"{tuple(scores.shape)}. "
+            'One-hot labels go with "categorical_crossentropy".'
         )
     if ignore_class is None:
         return _sparse(labels, scores, are_logits)
