@@ -12,7 +12,7 @@ import pytest
 
 from deepbasics import config, ops, random
 from deepbasics.backends import registry
-from deepbasics.random import SeedGenerator, host
+from deepbasics.random import SeedGenerator, families, host
 from deepbasics.random.philox import MULTIPLIERS, ROUNDS, WEYL
 from deepbasics.random.quantile import log, normal_quantile
 
@@ -226,6 +226,58 @@ def test_every_permutation_is_equally_likely():
     assert max(abs(c - rounds / 6) for c in counts.values()) < 4 * math.sqrt(rounds * 5 / 36)
 
 
+def assert_moments(x, mean, variance):
+    """Mean and variance within 4.5 standard errors; the second one's is the sample's."""
+    n, square = len(x), (x - mean) ** 2
+    assert abs(x.mean() - mean) < 4.5 * math.sqrt(variance / n)
+    assert abs(square.mean() - variance) <= 4.5 * square.std() / math.sqrt(n)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 1.0, 2.5, 100.0])
+def test_gamma_has_its_moments(alpha):
+    x = families.gamma(KEY, 0, (N,), alpha, "float64")
+    assert x.min() >= 0
+    assert_moments(x, alpha, alpha)
+
+
+def test_gamma_of_one_is_exponential():
+    x = families.gamma(KEY, 0, (N,), 1.0, "float64")
+    assert ks_distance(x, lambda v: 1 - np.exp(-v)) < KS_BOUND
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e-3, 1e-3), (0.5, 0.5), (2.0, 5.0), (80.0, 20.0)])
+def test_beta_has_its_moments(a, b):
+    x = families.beta(KEY, 0, (N,), a, b, "float64")
+    assert x.min() >= 0
+    assert x.max() <= 1
+    assert_moments(x, a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1)))
+
+
+def test_beta_with_one_of_two_is_a_square_root():
+    x = families.beta(KEY, 0, (N,), 2.0, 1.0, "float64")
+    assert ks_distance(x, np.square) < KS_BOUND
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 40, 10_000])
+@pytest.mark.parametrize("p", [0.02, 0.5, 0.9])
+def test_binomial_has_its_moments(n, p):
+    x = families.binomial(KEY, 0, (N,), n, p, "float64")
+    assert 0 <= x.min() <= x.max() <= n
+    assert_moments(x, n * p, n * p * (1 - p))
+
+
+def test_binomial_has_its_probabilities():
+    x = families.binomial(KEY, 0, (N,), 20, 0.3, "int64")
+    for k, share in enumerate(np.bincount(x, minlength=21) / N):
+        p = math.comb(20, k) * 0.3**k * 0.7 ** (20 - k)
+        assert abs(share - p) < 4.5 * math.sqrt(p * (1 - p) / N) + 1e-5
+
+
+def test_binomial_at_its_ends_and_with_arrays():
+    x = families.binomial(KEY, 0, (4, 3), [0, 100, 100], [[0.0], [1.0], [0.0], [1.0]], "int64")
+    assert x.tolist() == [[0, 0, 0], [0, 100, 100]] * 2
+
+
 # Seeds and streams --------------------------------------------------------------------------------
 
 
@@ -300,6 +352,9 @@ DRAWS = {
     "randint": lambda seed: random.randint((3, 2), 0, 1000, seed=seed),
     "shuffle": lambda seed: random.shuffle(np.arange(30), seed=seed),
     "dropout": lambda seed: random.dropout(np.ones((8, 8), "float32"), 0.5, seed=seed),
+    "gamma": lambda seed: random.gamma((3, 2), [0.5, 2.0], seed=seed),
+    "beta": lambda seed: random.beta((3, 2), 2.0, [0.5, 2.0], seed=seed),
+    "binomial": lambda seed: random.binomial((3, 2), 1000, 0.4, seed=seed),
     "categorical": lambda seed: random.categorical(np.zeros((3, 10)), 4, seed=seed),
 }
 
@@ -393,6 +448,10 @@ def test_categorical_follows_the_softmax_of_its_logits():
         (lambda: random.dropout(np.ones(3), 1.5), r"lie in \[0, 1\]; got rate=1.5"),
         (lambda: random.dropout(np.ones((3, 2)), 0.5, noise_shape=(3,)), r"shape \(3, 2\)"),
         (lambda: random.dropout(np.ones((3, 2)), 0.5, noise_shape=(2, 2)), r"noise_shape=\(2, 2\)"),
+        (lambda: random.gamma((2,), 0.0), "alpha must be greater than 0; got 0.0"),
+        (lambda: random.beta((2,), 1.0, [1.0, -1.0]), r"beta must be greater than 0; got \[ 1. -1"),
+        (lambda: random.binomial((2,), -1, 0.5), "counts must be a number of trials; got -1"),
+        (lambda: random.binomial((2,), 5, 1.5), "probabilities must be between 0 and 1; got 1.5"),
         (lambda: random.categorical(np.ones(3), 2), r"\(batch, classes\); got shape \(3,\)"),
     ],
 )

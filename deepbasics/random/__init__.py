@@ -1,8 +1,11 @@
 """Randomness as a pure function of (seed, stream, counter): the same numbers on every backend."""
 
 from deepbasics.random.draws import (
+    beta,
+    binomial,
     categorical,
     dropout,
+    gamma,
     normal,
     randint,
     shuffle,
@@ -14,10 +17,13 @@ from deepbasics.random.streams import SeedGenerator, key_of, next_key, set_rando
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "bits",
     "bits32_kernel",
     "categorical",
     "dropout",
+    "gamma",
     "key_of",
     "mask_kernel",
     "next_key",

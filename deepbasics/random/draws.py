@@ -13,7 +13,7 @@ import numpy as np
 
 from deepbasics import dtypes
 from deepbasics.config import floatx
-from deepbasics.random import host
+from deepbasics.random import families, host
 from deepbasics.random.philox import HALVES
 from deepbasics.random.streams import SeedGenerator, stream
 
@@ -152,3 +152,42 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed 
         return np.array(found, dtype=dtype).reshape(shape)
 
     return _drawn(draw, (len(logits), num_samples), dtypes.name(dtype), seed)
+
+
+def _within(name: str, value: Any, low: float, high: float, what: str) -> np.ndarray:
+    """`value` as an array. Raises ValueError unless low <= value <= high everywhere."""
+    from deepbasics import ops
+
+    value = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
+    if not ((value >= low) & (value <= high)).all():
+        raise ValueError(f"{name} must be {what}; got {value}.")
+    return value
+
+
+_POSITIVE = (np.finfo("float64").tiny, math.inf, "greater than 0")
+
+
+def gamma(shape: Sequence[int], alpha: Any, dtype: str | None = None, seed: Seed = None) -> Tensor:
+    """Gamma with shape parameter `alpha` > 0, which broadcasts to `shape`, and scale 1."""
+    return _drawn(families.gamma, shape, _float(dtype), seed, _within("alpha", alpha, *_POSITIVE))
+
+
+def beta(
+    shape: Sequence[int], alpha: Any, beta: Any, dtype: str | None = None, seed: Seed = None
+) -> Tensor:
+    """Beta with parameters `alpha` and `beta` > 0, which broadcast to `shape`."""
+    given = (_within("alpha", alpha, *_POSITIVE), _within("beta", beta, *_POSITIVE))
+    return _drawn(families.beta, shape, _float(dtype), seed, *given)
+
+
+def binomial(
+    shape: Sequence[int],
+    counts: Any,
+    probabilities: Any,
+    dtype: str | None = None,
+    seed: Seed = None,
+) -> Tensor:
+    """Successes in `counts` trials of chance `probabilities`, which broadcast to `shape`."""
+    n = _within("counts", counts, 0, 2**62, "a number of trials")
+    p = _within("probabilities", probabilities, 0, 1, "between 0 and 1")
+    return _drawn(families.binomial, shape, _float(dtype), seed, n, p)

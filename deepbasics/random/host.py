@@ -74,6 +74,11 @@ def uniform(
     return np.minimum(out, max(low, np.nextafter(high, low)), out=out)
 
 
+def open_uniform(key: Key, counter: int, shape: Sequence[int]) -> np.ndarray:
+    """Uniform in (0, 1), float64; neither end is reached, so that its logarithm is finite."""
+    return _draw(_open_unit, key, counter, shape, "float64")
+
+
 def normal(
     key: Key,
     counter: int,
