@@ -428,6 +428,15 @@ def test_a_step_draws_a_new_dropout_mask_each_time(backend):
     assert (first != second).any()
 
 
+@pytest.mark.parametrize("seed", [None, "generator"])
+def test_a_step_draws_new_noise_each_time(backend, seed):
+    seed = SeedGenerator(2) if seed else None
+    step = backend.step(lambda x: x + random.normal((4,), seed=seed))
+    x = backend.tensor(np.zeros(4, "float32"))
+    values = {tuple(np.array(backend.numpy(step(x))).tolist()) for _ in range(4)}
+    assert len(values) == 4
+
+
 def test_categorical_follows_the_softmax_of_its_logits():
     logits = np.log([[0.2, 0.5, 0.3], [1e-9, 0.5, 0.5]])
     logits[1, 0] = -np.inf
@@ -444,12 +453,20 @@ def test_categorical_follows_the_softmax_of_its_logits():
         (lambda: random.normal((2,), seed="a"), r"seed must be an integer.*got 'a' \(str\)"),
         (lambda: random.normal((2,), dtype="int32"), "float dtype; got dtype='int32'"),
         (lambda: random.randint((2,), 5, 5), "minval < maxval; got minval=5, maxval=5"),
+        (
+            lambda: random.randint((2,), 0, 300, dtype="uint8"),
+            "uint8 does not hold .* 0 to 300 - 1",
+        ),
+        (lambda: random.gamma((2,), np.inf), "alpha must be positive and finite; got inf"),
         (lambda: random.randint((2,), 0, 5, dtype="float32"), "integer dtype; got dtype='float32'"),
         (lambda: random.dropout(np.ones(3), 1.5), r"lie in \[0, 1\]; got rate=1.5"),
         (lambda: random.dropout(np.ones((3, 2)), 0.5, noise_shape=(3,)), r"shape \(3, 2\)"),
         (lambda: random.dropout(np.ones((3, 2)), 0.5, noise_shape=(2, 2)), r"noise_shape=\(2, 2\)"),
-        (lambda: random.gamma((2,), 0.0), "alpha must be greater than 0; got 0.0"),
-        (lambda: random.beta((2,), 1.0, [1.0, -1.0]), r"beta must be greater than 0; got \[ 1. -1"),
+        (lambda: random.gamma((2,), 0.0), "alpha must be positive and finite; got 0.0"),
+        (
+            lambda: random.beta((2,), 1.0, [1.0, -1.0]),
+            r"beta must be positive and finite; got \[ 1. -1",
+        ),
         (lambda: random.binomial((2,), -1, 0.5), "counts must be a number of trials; got -1"),
         (lambda: random.binomial((2,), 5, 1.5), "probabilities must be between 0 and 1; got 1.5"),
         (lambda: random.categorical(np.ones(3), 2), r"\(batch, classes\); got shape \(3,\)"),

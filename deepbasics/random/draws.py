@@ -77,12 +77,15 @@ def uniform(
 def randint(
     shape: Sequence[int], minval: int, maxval: int, dtype: str = "int32", seed: Seed = None
 ) -> Tensor:
-    """Integers in [minval, maxval), each equally likely. Raises ValueError if there are none."""
+    """Integers in [minval, maxval), each equally likely. ValueError if there are none."""
     dtype = dtypes.name(dtype)
     if not dtypes.is_int(dtype):
         raise ValueError(f"randint needs an integer dtype; got dtype={dtype!r}.")
     if int(minval) >= int(maxval):
         raise ValueError(f"randint needs minval < maxval; got minval={minval}, maxval={maxval}.")
+    limits = np.iinfo(dtype)
+    if minval < limits.min or maxval - 1 > limits.max:
+        raise ValueError(f"{dtype} does not hold the integers from {minval} to {maxval} - 1.")
     return _drawn(host.randint, shape, dtype, seed, int(minval), int(maxval))
 
 
@@ -164,7 +167,7 @@ def _within(name: str, value: Any, low: float, high: float, what: str) -> np.nda
     return value
 
 
-_POSITIVE = (np.finfo("float64").tiny, math.inf, "greater than 0")
+_POSITIVE = (1e-300, 1e300, "positive and finite")
 
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: str | None = None, seed: Seed = None) -> Tensor:

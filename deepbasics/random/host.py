@@ -139,8 +139,3 @@ def randint(
 def permutation(key: Key, counter: int, n: int) -> np.ndarray:
     """A permutation of range(n), int64 (n,): the order of `n` random words, ties by position."""
     return np.argsort(bits(key, counter, n), kind="stable")
-
-
-def shuffle(key: Key, counter: int, x: np.ndarray, axis: int = 0) -> np.ndarray:
-    """`x` with its entries along `axis` permuted together."""
-    return np.take(x, permutation(key, counter, x.shape[axis]), axis=axis)
