@@ -18,7 +18,7 @@ class Origin(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
         self.cut: set[str] = set()
-        self.stalled: set[str] = set()  # half of these is sent, the rest after `go_on`
+        self.stalled: set[str] = set()  # at the first request: the second half waits for `go_on`
         self.requested = threading.Event()
         self.go_on = threading.Event()
         self.requests: list[str] = []
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[:half])
         self.wfile.flush()
         self.server.requested.set()
-        if name in self.server.stalled:
+        if name in self.server.stalled and len(self.server.requests) == 1:
             self.server.go_on.wait(60)
         if name not in self.server.cut:
             try:

@@ -133,9 +133,17 @@ def test_when_no_origin_serves_the_error_tells_each_reason_and_where_to_put_the_
 
 _LOAD = """
 import signal, sys
+import filelock
 from deepbasics.datasets._source import Source
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start us with it ignored
-print(len(Source("toys", (sys.argv[1],), {"toys.txt": bytes.decode}).load()[0]))
+
+class Announced(filelock.FileLock):
+    def acquire(self, *args, **kwargs):
+        print("at the lock", flush=True)
+        return super().acquire(*args, **kwargs)
+
+filelock.FileLock = Announced
+print(len(Source("toys", (sys.argv[1],), {"toys.txt": bytes.decode}).load()[0]), flush=True)
 """
 
 
@@ -144,17 +152,19 @@ def _start(url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_two_processes_at_once_download_one_file_once(origin, cache):
+def test_processes_at_once_download_one_file_once(origin, cache):
     origin.files["toys.txt"] = GOOD
     origin.stalled.add("toys.txt")
-    first = _start(origin.url)
+    processes = [_start(origin.url)]
     assert origin.requested.wait(60)  # the first is in the middle of it
-    second = _start(origin.url)
-    third = _start(origin.url)
+    processes += [_start(origin.url), _start(origin.url)]
+    for process in processes:
+        assert process.stdout.readline() == "at the lock\n"
+    assert len(origin.requests) == 1
     origin.go_on.set()
-    for process in (first, second, third):
+    for process in processes:
         out, err = process.communicate(timeout=60)
-        assert (process.returncode, out.strip()) == (0, str(len(GOOD))), err
+        assert (process.returncode, out) == (0, f"{len(GOOD)}\n"), err
     assert len(origin.requests) == 1
     assert _files(cache) == ["toys/toys.txt"]
 
