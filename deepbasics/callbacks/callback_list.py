@@ -24,7 +24,10 @@ def _epoch_hook(name: str) -> Callable[..., None]:
 
 def _batch_hook(name: str) -> Callable[..., None]:
     def call(self: "CallbackList", batch: int, logs: Mapping | Callable | None = None) -> None:
-        ready = [method for method, due in self._hooks[name] if due is None or due(batch)]
+        hooks = self._hooks[name]
+        if not hooks:
+            return
+        ready = [method for method, due in hooks if due is None or due(batch)]
         if ready:
             logs = plain(logs() if callable(logs) else logs)
             for method in ready:
