@@ -343,9 +343,13 @@ class Optimizer:
             variable.assign(value)
         self._iterations.assign_add(1)
 
+    def ema_pairs(self) -> list[tuple[Variable, Variable]]:
+        """Each variable with its moving average; none without `use_ema`."""
+        return [(u.variable, u.slots["average"]) for u in self._units if self.use_ema]
+
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """With `use_ema`, set the variables to their averages: the end of training."""
-        averages = {id(u.variable): u.slots["average"] for u in self._units if self.use_ema}
+        averages = {id(variable): average for variable, average in self.ema_pairs()}
         for variable in var_list:
             if id(variable) in averages:
                 variable.assign(averages[id(variable)])
