@@ -60,5 +60,8 @@ class Backend(Protocol):
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
         """How the backend runs `fn(*tensors)`, a function that updates Variables: recorded, compiled or as it is."""
 
+    def feed(self, arrays: Sequence[np.ndarray]) -> Any:
+        """The rows of arrays as batches: `feed.order(permutation or None)`, then `feed.batch(start, stop)` -> tensors."""
+
     def unrecordable(self, reason: str) -> None:
         """Say that the step in progress did something that a replay would not do again."""

@@ -1,4 +1,5 @@
 """Ops: functions on tensors, the same on every backend. Names and signatures are Keras'."""
+
 from deepbasics.ops.core import (
     convert_to_numpy,
     convert_to_tensor,

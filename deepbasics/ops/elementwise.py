@@ -164,5 +164,3 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Tensor:
     """Whether |x1 - x2| <= atol + rtol |x2|, or the two are equal."""
     near = less_equal(abs(subtract(x1, x2)), add(multiply(abs(x2), rtol), atol))
     return logical_or(near, equal(x1, x2))
-
-

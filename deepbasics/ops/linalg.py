@@ -20,7 +20,9 @@ def matmul(x1: Any, x2: Any) -> Tensor:
     if not s1 or not s2 or s1[-1] != s2[-2 if len(s2) > 1 else 0]:
         raise ValueError(f"Cannot multiply shapes {s1} and {s2}: the inner lengths must agree.")
     if len(s1) == 1 or len(s2) == 1:
-        y = matmul(x1 if len(s1) > 1 else expand_dims(x1, 0), x2 if len(s2) > 1 else reshape(x2, (-1, 1)))
+        y = matmul(
+            x1 if len(s1) > 1 else expand_dims(x1, 0), x2 if len(s2) > 1 else reshape(x2, (-1, 1))
+        )
         kept = [n for i, n in enumerate(y.shape[:-2])]
         kept += [y.shape[-2]] if len(s1) > 1 else []
         kept += [y.shape[-1]] if len(s2) > 1 else []

@@ -155,5 +155,3 @@ def softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
 def sparse_softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
     """-log softmax(z)[label] over the last axis; labels: class ids, one axis fewer than the logits."""
     return call("sparse_softmax_crossentropy", float_tensor(logits), tensor(labels, "int64"))
-
-

@@ -38,9 +38,7 @@ def _extreme(name: str, word: str) -> Any:
         if initial is not None and 0 in [x.shape[a] for a in over]:
             kept = [1 if a in over else n for a, n in enumerate(x.shape)]
             shape = kept if keepdims else [n for a, n in enumerate(x.shape) if a not in over]
-            return call(
-                "broadcast_to", tensor(initial, dtype_of(x)), shape=tuple(shape)
-            )
+            return call("broadcast_to", tensor(initial, dtype_of(x)), shape=tuple(shape))
         y = call(name, x, axis=over, keepdims=keepdims)
         both = getattr(elementwise, f"{name}imum")
         return y if initial is None else both(y, initial)
@@ -112,9 +110,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     over = axes(axis, len(x.shape))
     top = call("stop_gradient", call("max", x, axis=over, keepdims=True))
     top = elementwise.where(elementwise.isfinite(top), top, 0.0)
-    total = call(
-        "sum", call("exp", call("subtract", x, top)), axis=over, keepdims=True
-    )
+    total = call("sum", call("exp", call("subtract", x, top)), axis=over, keepdims=True)
     y = call("add", call("log", total), top)
     if keepdims:
         return y
@@ -148,5 +144,3 @@ def average(x: Any, axis: Axis = None, weights: Any = None) -> Tensor:
         return mean(x, axis)
     w = elementwise.multiply(weights, elementwise.add(elementwise.multiply(x, 0), 1))
     return elementwise.divide(sum(elementwise.multiply(x, w), axis), sum(w, axis))
-
-

@@ -209,8 +209,7 @@ def get_item(x: Any, key: Any) -> Tensor:
 def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Tensor:
     """The block of the given shape that begins at `start_indices` (Python ints)."""
     key = tuple(
-        builtins.slice(int(a), int(a) + int(n))
-        for a, n in zip(start_indices, shape, strict=True)
+        builtins.slice(int(a), int(a) + int(n)) for a, n in zip(start_indices, shape, strict=True)
     )
     return get_item(inputs, key)
 
@@ -356,5 +355,3 @@ def _flat_indices(indices: Any, whole: tuple[int, ...]) -> tuple[Tensor, int]:
     strides = np.cumprod([1, *whole[1:n][::-1]])[::-1].astype("int64")
     flat = call("sum", call("multiply", indices, tensor(strides)), axis=(len(indices.shape) - 1,))
     return call("reshape", flat, shape=(-1,)), n
-
-

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics.backends.numpy.rules.shape import broadcast_to, cast, reshape
-from deepbasics.backends.numpy.rules.reduction import sum_
 from deepbasics.backends.numpy.rules.elementwise import add
+from deepbasics.backends.numpy.rules.reduction import sum_
+from deepbasics.backends.numpy.rules.shape import broadcast_to, cast, reshape
 from deepbasics.backends.numpy.trace import Traced
 
 
@@ -24,7 +24,7 @@ def backward(output: Traced, leaves: Sequence[Traced], cotangent: Any = None) ->
     wanted = set(leaves)
     for node in sorted(order, key=lambda n: n.index, reverse=True):
         g = grads.get(node) if node in wanted else grads.pop(node, None)
-        if g is None or node.rule is None and node.op != "item":
+        if g is None or (node.rule is None and node.op != "item"):
             continue
         if node.op == "item":
             parent = node.args[0]
@@ -75,9 +75,7 @@ def _fit(grad: Any, parent: Traced) -> Any:
     if grad.shape != parent.shape:
         extra = len(grad.shape) - parent.ndim
         axes = tuple(range(extra)) + tuple(
-            i + extra
-            for i, n in enumerate(parent.shape)
-            if n == 1 and grad.shape[i + extra] != 1
+            i + extra for i, n in enumerate(parent.shape) if n == 1 and grad.shape[i + extra] != 1
         )
         if extra >= 0 and axes:
             grad = sum_(grad, axis=axes, keepdims=False)

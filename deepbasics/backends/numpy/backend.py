@@ -120,19 +120,40 @@ class NumpyBackend:
 
         def run(*arrays: Any) -> Any:
             with trace.tracing(recording=not eager) as (current, _):
-                leaves = [
-                    a if a is None else current.leaf(np.asarray(a), "input") for a in arrays
-                ]
+                leaves = [a if a is None else current.leaf(np.asarray(a), "input") for a in arrays]
                 result = fn(*leaves)
             return _plain(result)
 
         return run
+
+    def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
+        """See `protocol.Backend`."""
+        return Feed(arrays)
 
     def unrecordable(self, reason: str) -> None:
         """Note the first reason why the step in progress cannot be replayed."""
         current = trace.active()
         if current is not None and current.obstacle is None:
             current.obstacle = reason
+
+
+class Feed:
+    """Rows of arrays in the order of an epoch."""
+
+    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
+        self._arrays = list(arrays)
+        self._order: np.ndarray | None = None
+
+    def order(self, order: np.ndarray | None) -> None:
+        """Set the order of the rows; None is their own."""
+        self._order = order
+
+    def batch(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """The rows from `start` to `stop` in that order."""
+        if self._order is None:
+            return tuple(a[start:stop] for a in self._arrays)
+        indices = self._order[start:stop]
+        return tuple(a.take(indices, axis=0) for a in self._arrays)
 
 
 def as_array(value: Any) -> np.ndarray:

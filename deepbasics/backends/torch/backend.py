@@ -133,9 +133,7 @@ class TorchBackend:
                 "Reduce it, e.g. with ops.mean or ops.sum."
             )
         return list(
-            torch.autograd.grad(
-                output, leaves, cotangent, create_graph=nested, allow_unused=True
-            )
+            torch.autograd.grad(output, leaves, cotangent, create_graph=nested, allow_unused=True)
         )
 
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
@@ -147,8 +145,32 @@ class TorchBackend:
 
         return run
 
+    def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
+        """See `protocol.Backend`."""
+        return Feed([self.tensor(a) for a in arrays])
+
     def unrecordable(self, reason: str) -> None:
         """Nothing to note: steps run eagerly."""
+
+
+class Feed:
+    """Rows of tensors on the device in the order of an epoch."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self._tensors = list(tensors)
+        self._order: torch.Tensor | None = None
+
+    def order(self, order: np.ndarray | None) -> None:
+        """Set the order of the rows; None is their own."""
+        device = self._tensors[0].device
+        self._order = None if order is None else torch.from_numpy(order).to(device)
+
+    def batch(self, start: int, stop: int) -> tuple[torch.Tensor, ...]:
+        """The rows from `start` to `stop` in that order."""
+        if self._order is None:
+            return tuple(t[start:stop] for t in self._tensors)
+        indices = self._order[start:stop]
+        return tuple(t.index_select(0, indices) for t in self._tensors)
 
 
 def _checked_device(name: str) -> torch.device:

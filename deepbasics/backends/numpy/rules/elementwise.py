@@ -36,9 +36,7 @@ square = primitive("square", np.square, lambda g, y, x: multiply(multiply(g, x),
 reciprocal = primitive(
     "reciprocal", np.reciprocal, lambda g, y, x: negative(multiply(g, square(y))), domain=(0.5, 2.0)
 )
-sqrt = primitive(
-    "sqrt", np.sqrt, lambda g, y, x: divide(multiply(g, 0.5), y), domain=(0.2, 2.0)
-)
+sqrt = primitive("sqrt", np.sqrt, lambda g, y, x: divide(multiply(g, 0.5), y), domain=(0.2, 2.0))
 floor_divide = primitive("floor_divide", np.floor_divide, None, None, domain=(0.5, 2.0))
 mod = primitive(
     "mod",
@@ -92,9 +90,7 @@ def _safe_log(a):
 
 sin = primitive("sin", np.sin, lambda g, y, x: multiply(g, cos(x)))
 cos = primitive("cos", np.cos, lambda g, y, x: negative(multiply(g, sin(x))))
-tan = primitive(
-    "tan", np.tan, lambda g, y, x: multiply(g, add(square(y), 1)), domain=(-1.0, 1.0)
-)
+tan = primitive("tan", np.tan, lambda g, y, x: multiply(g, add(square(y), 1)), domain=(-1.0, 1.0))
 arcsin = primitive(
     "arcsin",
     np.arcsin,
@@ -119,9 +115,7 @@ arctan2 = primitive(
 sinh = primitive("sinh", np.sinh, lambda g, y, x: multiply(g, cosh(x)))
 cosh = primitive("cosh", np.cosh, lambda g, y, x: multiply(g, sinh(x)))
 tanh = primitive("tanh", np.tanh, lambda g, y, x: multiply(g, subtract(1, square(y))))
-arcsinh = primitive(
-    "arcsinh", np.arcsinh, lambda g, y, x: multiply(g, rsqrt(add(square(x), 1)))
-)
+arcsinh = primitive("arcsinh", np.arcsinh, lambda g, y, x: multiply(g, rsqrt(add(square(x), 1))))
 arccosh = primitive(
     "arccosh",
     np.arccosh,

@@ -3,7 +3,6 @@
 import numpy as np
 
 from deepbasics.backends.numpy.rules.elementwise import (
-    add,
     exp,
     multiply,
     negative,
@@ -11,7 +10,7 @@ from deepbasics.backends.numpy.rules.elementwise import (
     subtract,
 )
 from deepbasics.backends.numpy.rules.reduction import sum_
-from deepbasics.backends.numpy.rules.shape import cast, reshape, transpose
+from deepbasics.backends.numpy.rules.shape import reshape, transpose
 from deepbasics.backends.numpy.trace import primitive
 
 
@@ -91,9 +90,7 @@ softmax_crossentropy = primitive(  # -sum(y log softmax(z)) over the last axis
     "softmax_crossentropy",
     _softmax_crossentropy,
     _softmax_crossentropy_vjp,
-    lambda g, y, z, labels: negative(
-        multiply(_column(g), log_softmax(z, axis=len(z.shape) - 1))
-    ),
+    lambda g, y, z, labels: negative(multiply(_column(g), log_softmax(z, axis=len(z.shape) - 1))),
     kind="out",
     analytic=False,
 )
@@ -124,4 +121,3 @@ sparse_softmax_crossentropy = primitive(  # -log softmax(z)[label] over the last
     None,
     analytic=False,
 )
-

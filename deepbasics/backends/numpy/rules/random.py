@@ -15,6 +15,4 @@ def _bits32(counter, key, shape, out=None):
 random_mask = primitive(  # True where the element's 32 random bits are at least `threshold`
     "random_mask", _mask, None, kind="out", analytic=False, test=False
 )
-random_bits32 = primitive(
-    "random_bits32", _bits32, None, kind="out", analytic=False, test=False
-)
+random_bits32 = primitive("random_bits32", _bits32, None, kind="out", analytic=False, test=False)

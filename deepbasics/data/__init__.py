@@ -1,0 +1,23 @@
+"""What `fit`, `evaluate` and `predict` accept, turned into batches."""
+
+from deepbasics.data.arrays import as_arrays, rows, split_validation
+from deepbasics.data.sources import (
+    ArraySource,
+    BatchSource,
+    PyDataset,
+    Sequence,
+    Source,
+    is_batches,
+)
+
+__all__ = [
+    "ArraySource",
+    "BatchSource",
+    "PyDataset",
+    "Sequence",
+    "Source",
+    "as_arrays",
+    "is_batches",
+    "rows",
+    "split_validation",
+]

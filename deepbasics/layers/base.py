@@ -1,0 +1,372 @@
+"""Layer: weights, a formula, and what Keras users expect around them."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from functools import cache, wraps
+from typing import Any
+
+import numpy as np
+
+from deepbasics import config, constraints, dtypes, initializers, legacy, ops, regularizers
+from deepbasics.backends import registry
+from deepbasics.layers import scope
+from deepbasics.random import SeedGenerator
+from deepbasics.variables import Variable
+
+Shape = tuple[int | None, ...]
+
+FIRST_LAYER = ("input_shape", "batch_input_shape", "batch_shape", "batch_size", "weights")
+
+
+class Layer:
+    """The base of all layers. A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.
+
+    Args:
+        activity_regularizer: a penalty on the output, divided by the batch size.
+        trainable: whether the optimizer updates the weights.
+        dtype: of weights and computation; default floatx.
+        autocast: whether float inputs are cast to `dtype`.
+        name: default the class name in snake case, with a number from the second on.
+
+    The first layer of a `Sequential` may say `input_shape=` (without the batch); any layer takes `weights=`, a list of
+    arrays. Keras-1 and -2 spellings of arguments are accepted with one warning.
+
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight((), "ones", name="factor")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> Scale()(np.array([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
+
+    supports_masking = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _constructor(cls, cls.__init__)
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        autocast: bool = True,
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        weights: Sequence[Any] | None = None,
+    ) -> None:
+        self.name = name or scope.unique_name(type(self).__name__)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype = dtypes.name(dtype) if dtype else config.floatx()
+        self.autocast = autocast
+        self.built = False
+        self._trainable = bool(trainable)
+        self._own_weights: list[Variable] = []
+        self._initial_weights = weights
+        self._called_losses: list[Any] = []
+        whole = batch_input_shape or batch_shape
+        if whole is None and input_shape is not None:
+            shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+            whole = (batch_size, *shape)
+        self.batch_input_shape: Shape | None = None if whole is None else tuple(whole)
+
+    # what a subclass writes ------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> None:
+        """Add the weights; called once, with the shape of the first input (None for the batch)."""
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The formula, over ops. May take `training` and `mask`."""
+        raise TypeError(f"Layer {type(self).__name__} must define call(self, inputs).")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output; by default worked out by a call on zeros of a small batch."""
+        return infer_output_shape(self, input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as plain data."""
+        found = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        if self.activity_regularizer is not None:
+            found["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return found
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Layer":
+        """The inverse of `get_config`; the weights are new."""
+        return cls(**config)
+
+    # weights ---------------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight and keep it. Default initializer: glorot_uniform for floats, zeros for ints."""
+        if isinstance(shape, str):  # Keras 1 and 2 passed the name first
+            shape, name = (initializer, shape) if not isinstance(initializer, str) else ((), shape)
+            initializer = None
+        dtype = dtypes.name(dtype or self.dtype)
+        default = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape or ())
+        initializer = initializers.get(default if initializer is None else initializer)
+        variable = Variable(initializer, shape, dtype, trainable, name or "variable")
+        variable.path = "/".join((*self._path(), variable.name))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._own_weights.append(variable)
+        return variable
+
+    def _path(self) -> tuple[str, ...]:
+        path = scope.path()
+        return path if path and path[-1] == self.name else (*path, self.name)
+
+    def sublayers(self) -> Iterator["Layer"]:
+        """The layers held in attributes (also in lists, tuples and dicts), in the order they were set."""
+        seen: set[int] = set()
+        for key, value in vars(self).items():
+            if key in self._not_sublayers:
+                continue
+            for layer in _find(value, Layer):
+                if id(layer) not in seen and layer is not self:
+                    seen.add(id(layer))
+                    yield layer
+
+    _not_sublayers: frozenset[str] = frozenset()
+
+    def _own(self) -> tuple[list[Variable], list[Variable]]:
+        """This layer's own (trainable, non-trainable) weights, without those of sublayers."""
+        own = list(self._own_weights)
+        known = {id(v) for v in own}
+        for key, value in vars(self).items():
+            if key != "_own_weights" and key not in self._not_sublayers:
+                own += [v for v in _find(value, Variable) if id(v) not in known]
+                known |= {id(v) for v in own}
+        return [v for v in own if v.trainable], [v for v in own if not v.trainable]
+
+    def seed_generators(self) -> list[SeedGenerator]:
+        """The random streams of this layer and its sublayers."""
+        own = [
+            g
+            for key, value in vars(self).items()
+            if key not in self._not_sublayers
+            for g in _find(value, SeedGenerator)
+        ]
+        return own + [g for layer in self.sublayers() for g in layer.seed_generators()]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: this layer's trainable ones, its others, then those of sublayers."""
+        trainable, frozen = self._own()
+        return _unique(
+            [*trainable, *frozen, *(v for layer in self.sublayers() for v in layer.weights)]
+        )
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer updates: none if the layer is frozen."""
+        if not self._trainable:
+            return []
+        below = (v for layer in self.sublayers() for v in layer.trainable_weights)
+        return _unique([*self._own()[0], *below])
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer leaves alone."""
+        trained = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trained]
+
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained; setting it sets that of all sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self.sublayers():
+            layer.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights. Raises ValueError, and changes nothing, unless number and shapes agree."""
+        given = [np.asarray(w) for w in weights]
+        wanted = self.weights
+        shapes = [tuple(w.shape) for w in given]
+        if shapes != [v.shape for v in wanted]:
+            hint = "" if self.built else " The layer is not built yet: call it on data first."
+            raise ValueError(
+                f"Layer {self.name!r} has weights of shapes {[v.shape for v in wanted]}; "
+                f"set_weights got {shapes}.{hint}"
+            )
+        for variable, value in zip(wanted, given, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of weights."""
+        return sum(v.size for v in self.weights)
+
+    # losses ----------------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to the loss of the call in progress."""
+        call = scope.current()
+        (self._called_losses if call is None else call.losses).append(loss)
+
+    def weight_losses(self) -> list[Any]:
+        """The penalties of the trainable weights."""
+        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+
+    @property
+    def losses(self) -> list[Any]:
+        """What the last call outside a model added, then the penalties of the weights."""
+        return [*self._called_losses, *self.weight_losses()]
+
+    # calling ---------------------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build if need be, then `call`; `training=` decides for all layers within."""
+        takes = _parameters(type(self))
+        training = kwargs.pop("training", None)
+        outermost = scope.current() is None
+        with scope.call_scope(training) as call, self._own_backend(outermost):
+            inputs = self._prepare(inputs)
+            if not self.built:
+                self._build(shapes_of(inputs))
+            if "training" in takes:
+                kwargs["training"] = call.training
+            outputs = self.call(inputs, *args, **kwargs)
+            if self.activity_regularizer is not None:
+                self.add_loss(self._activity_penalty(outputs))
+            if outermost:
+                self._called_losses = call.losses
+        return outputs
+
+    def _own_backend(self, outermost: bool) -> Any:
+        """The backend that the weights live on, for a call from outside."""
+        weights = self.weights if outermost else []
+        return registry.use_backend(weights[0].backend if weights else registry.active())
+
+    def _activity_penalty(self, outputs: Any) -> Any:
+        first = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+        return self.activity_regularizer(outputs) / float(first.shape[0])
+
+    def _prepare(self, inputs: Any) -> Any:
+        """Tensors; floats in the layer's dtype."""
+        if isinstance(inputs, (list, tuple)) and any(hasattr(x, "shape") for x in inputs):
+            return type(inputs)(self._prepare(x) for x in inputs)
+        if isinstance(inputs, dict):
+            return {k: self._prepare(x) for k, x in inputs.items()}
+        x = ops.convert_to_tensor(inputs)
+        if self.autocast and dtypes.is_float(ops.dtype(x)):
+            x = ops.cast(x, self.dtype)
+        return x
+
+    def _build(self, input_shape: Any) -> None:
+        with scope.name_scope(self.name):
+            self.build(input_shape)
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _constructor(cls: type, init: Any) -> Any:
+    """`init` taking old spellings, the arguments of any first layer, and naming unknown keywords."""
+    parameters = inspect.signature(init).parameters.values()
+    takes = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    takes -= {"self"}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    base = set(inspect.signature(Layer.__init__).parameters) - {"self"}
+
+    @wraps(init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        if type(self) is not cls or not kwargs or kwargs.keys() <= takes:
+            return init(self, *args, **kwargs)
+        valid = takes | base if open_ended else takes
+        if not kwargs.keys() <= valid:
+            kwargs = legacy.modernise(cls.__name__, kwargs, valid)
+        if not open_ended or cls.__module__.startswith("deepbasics."):
+            legacy.check_keywords(cls.__name__, kwargs, valid)
+        init(self, *args, **kwargs)
+
+    return __init__
+
+
+@cache
+def _parameters(cls: type) -> frozenset[str]:
+    return frozenset(inspect.signature(cls.call).parameters)
+
+
+def _find(value: Any, kind: type) -> Iterator[Any]:
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for v in value:
+            yield from _find(v, kind)
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from _find(v, kind)
+
+
+def _unique(variables: Sequence[Variable]) -> list[Variable]:
+    return list({id(v): v for v in variables}.values())
+
+
+def shapes_of(tree: Any) -> Any:
+    """The shape of a tensor, or a nest of shapes for a nest of tensors."""
+    if isinstance(tree, (list, tuple)):
+        return [shapes_of(t) for t in tree]
+    if isinstance(tree, dict):
+        return {k: shapes_of(t) for k, t in tree.items()}
+    return tuple(tree.shape)
+
+
+def infer_output_shape(layer: Layer, input_shape: Any) -> Any:
+    """The output shape, from calls on zeros: axes that are None in the input are tried with two lengths."""
+    with registry.use_backend("numpy"):
+        first, second = (shapes_of(_on_zeros(layer, input_shape, n)) for n in (2, 3))
+    return _merge(first, second)
+
+
+def _on_zeros(layer: Layer, shape: Any, n: int) -> Any:
+    if shape and isinstance(shape, list):
+        return layer.call([_zeros(s, n, layer.dtype) for s in shape])
+    return layer.call(_zeros(shape, n, layer.dtype))
+
+
+def _zeros(shape: Shape, n: int, dtype: str) -> Any:
+    return np.zeros(tuple(n if d is None else d for d in shape), dtype)
+
+
+def _merge(a: Any, b: Any) -> Any:
+    if isinstance(a, tuple) and all(isinstance(d, int) for d in a):
+        return tuple(x if x == y else None for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return {k: _merge(a[k], b[k]) for k in a}
+    return [_merge(x, y) for x, y in zip(a, b, strict=True)]

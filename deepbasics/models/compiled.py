@@ -1,0 +1,210 @@
+"""What `compile` was given, worked out once the shapes are known: one loss and some metrics for each output."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepbasics import errors, losses, metrics, optimizers, tree
+from deepbasics.losses.base import reduce
+from deepbasics.metrics import Mean
+
+ACCURACY = ("accuracy", "acc", "crossentropy", "ce")
+
+
+class Compiled:
+    """Optimizer, losses and metrics of a model.
+
+    `loss`, `loss_weights`, `metrics` and `weighted_metrics` are one thing, or for several outputs a list in their order or
+    a dict by output name. Names are checked here; `build` resolves them when the shapes are known.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        self.optimizer = optimizers.get(optimizer)
+        self.loss, self.loss_weights = loss, loss_weights
+        self.metrics = [metrics] if _is_one(metrics) else metrics
+        self.weighted_metrics = (
+            [weighted_metrics] if _is_one(weighted_metrics) else weighted_metrics
+        )
+        for identifier in tree.flatten(loss):
+            if identifier is not None:
+                losses.resolve(identifier)
+        for identifier in tree.flatten([self.metrics or [], self.weighted_metrics or []]):
+            if identifier is not None and identifier not in ACCURACY:
+                _check_metric(identifier)
+        self.built = False
+        self.output_losses: list[Any] = []
+        self.weights: list[float] = []
+        self.loss_tracker = Mean(name="loss")
+        self.loss_trackers: list[Mean] = []
+        self._metrics: list[list[tuple[str, Any, bool]]] = []
+
+    def build(
+        self, names: Sequence[str], y_shapes: Sequence[Any], output_shapes: Sequence[Any]
+    ) -> None:
+        """Resolve one loss and the metrics of each output, given its name and the shapes of targets and predictions."""
+        if self.built:
+            return
+        several = len(names) > 1
+        chosen = per_output(self.loss, names, "loss")
+        self.output_losses = [losses.resolve(item) for item in chosen]
+        self.weights = [
+            1.0 if w is None else float(w)
+            for w in per_output(self.loss_weights, names, "loss_weights")
+        ]
+        if several:
+            self.loss_trackers = [Mean(name=f"{name}_loss") for name in names]
+        plain = per_output(self.metrics, names, "metrics", lists=True)
+        weighted = per_output(self.weighted_metrics, names, "weighted_metrics", lists=True)
+        taken: set[str] = set()
+        for i, name in enumerate(names):
+            prefix = f"{name}_" if several else ""
+            found = []
+            for group, is_weighted in ((plain[i], False), (weighted[i], True)):
+                for item in group:
+                    metric = metrics.resolve(
+                        item, self.output_losses[i], y_shapes[i], output_shapes[i]
+                    )
+                    label = _free(f"{prefix}{metric.name}", taken, is_weighted)
+                    found.append((label, metric, is_weighted))
+            self._metrics.append(found)
+        self.built = True
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of what is measured, "loss" first, then in the order of `compile`."""
+        return ["loss", *(t.name for t in self.loss_trackers), *(n for n, _, _ in self.flat())]
+
+    def flat(self) -> list[tuple[str, Any, bool]]:
+        """(name, metric, whether it is weighted) of all outputs."""
+        return [item for found in self._metrics for item in found]
+
+    def trackers(self) -> list[Any]:
+        """All metrics, those of the losses first."""
+        return [self.loss_tracker, *self.loss_trackers, *(m for _, m, _ in self.flat())]
+
+    def compute_loss(
+        self, y: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
+    ) -> tuple[Any, list[Any]]:
+        """(the weighted sum of the outputs' losses or None, the loss of each output)."""
+        total, each = None, []
+        for loss, scale, target, output, w in zip(
+            self.output_losses, self.weights, y, y_pred, weights, strict=True
+        ):
+            value = None if loss is None else _scalar(loss(target, output, w))
+            each.append(value)
+            if value is not None:
+                value = value if scale == 1.0 else value * scale
+                total = value if total is None else total + value
+        return total, each
+
+    def update(
+        self,
+        loss: Any,
+        each: Sequence[Any],
+        y: Sequence[Any],
+        y_pred: Sequence[Any],
+        weights: Sequence[Any],
+        rows: int,
+    ) -> None:
+        """Take a batch of so many rows into all metrics."""
+        self._track(self.loss_tracker, loss, rows)
+        for tracker, value in zip(self.loss_trackers, each, strict=False):
+            if value is not None:
+                self._track(tracker, value, rows)
+        for found, target, output, w in zip(self._metrics, y, y_pred, weights, strict=True):
+            for _, metric, is_weighted in found:
+                metric.update_state(target, output, w if is_weighted else None)
+
+    @staticmethod
+    def _track(tracker: Mean, value: Any, rows: int) -> None:
+        tracker.total.assign_add(value * float(rows))
+        tracker.count.assign_add(rows)
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        for tracker in self.trackers():
+            tracker.reset_state()
+
+    def results(self) -> dict[str, Any]:
+        """The values so far, in the order of `labels`."""
+        return {
+            name: as_number(tracker.result())
+            for name, tracker in zip(self.labels, self.trackers(), strict=True)
+        }
+
+
+def as_number(value: Any) -> Any:
+    """A float, or a list of floats where a metric gives several."""
+    from deepbasics import ops
+
+    array = ops.convert_to_numpy(value)
+    return float(array) if array.ndim == 0 else array.tolist()
+
+
+def _scalar(value: Any) -> Any:
+    """A loss with reduction "none" is averaged for training."""
+    return reduce(value) if value.shape else value
+
+
+def _is_one(value: Any) -> bool:
+    return value is not None and not isinstance(value, (list, tuple, Mapping))
+
+
+def _check_metric(identifier: Any) -> None:
+    try:
+        metrics.get(identifier)
+    except ValueError as error:
+        known = ", ".join(ACCURACY[:2])
+        hint = errors.nearest(str(identifier), ACCURACY)
+        raise ValueError(f"{error}{hint} Also: {known}.") from None
+
+
+def _free(name: str, taken: set[str], is_weighted: bool) -> str:
+    """`name`, made unlike those taken: `weighted_` in front of a weighted one, else a number."""
+    if name in taken and is_weighted:
+        name = f"weighted_{name}"
+    candidate, n = name, 0
+    while candidate in taken:
+        n += 1
+        candidate = f"{name}_{n}"
+    taken.add(candidate)
+    return candidate
+
+
+def per_output(given: Any, names: Sequence[str], what: str, lists: bool = False) -> list[Any]:
+    """One entry for each output, from one thing for all, a list in order, or a dict by name.
+
+    With `lists` the entries are lists: a flat list belongs to the only output, or to each of several.
+    """
+    if isinstance(given, Mapping):
+        unknown = set(given) - set(names)
+        if unknown:
+            raise ValueError(
+                f"{what} names outputs {sorted(unknown)}; the model's outputs are {list(names)}."
+            )
+        found = [given.get(name) for name in names]
+    elif lists:
+        nested = any(isinstance(g, (list, tuple)) for g in given or ())
+        if nested and len(given) != len(names):
+            raise ValueError(f"{what} has {len(given)} entries for {len(names)} outputs.")
+        several = len(names) > 1 and len(given or ()) == len(names)
+        found = list(given) if nested or several else [given] * len(names)
+    elif isinstance(given, (list, tuple)):
+        if len(given) == 1:
+            given = list(given) * len(names)
+        if len(given) != len(names):
+            raise ValueError(f"{what} has {len(given)} entries for {len(names)} outputs.")
+        found = list(given)
+    else:
+        found = [given] * len(names)
+    if lists:
+        return [
+            list(f) if isinstance(f, (list, tuple)) else [] if f is None else [f] for f in found
+        ]
+    return found

@@ -1,0 +1,179 @@
+"""Sequential: layers one after the other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from deepbasics import tree
+from deepbasics.layers.base import Layer, Shape
+from deepbasics.layers.core import InputLayer
+from deepbasics.models.model import Model
+
+
+class Sequential(Model):
+    """A stack of layers, each fed by the one before.
+
+    Args:
+        layers: a list of layers; more with `add`.
+
+    With an input shape (`Input(shape)` or `input_shape=` on the first layer) the weights are made at once; without, at
+    the first data.
+
+    >>> from deepbasics.layers import Dense
+    >>> model = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dense(1)])
+    >>> model.count_params()
+    21
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self._stack: list[Layer] = []
+        for layer in layers or []:
+            self._append(layer)
+        self._build_if_shaped()
+        if not trainable:
+            self.trainable = False
+
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
+        """Put a layer at the end. Raises TypeError for what is no layer, ValueError for a name taken."""
+        self._append(layer)
+        self._build_if_shaped()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer away, and return it."""
+        if not self.layers:
+            raise ValueError(f"Sequential model {self.name!r} has no layers to pop.")
+        layer = self._stack.pop()
+        self._forget()
+        self._build_if_shaped()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            hint = " Make an instance of it." if isinstance(layer, type) else ""
+            raise TypeError(f"Sequential takes layers; got {layer!r}.{hint}")
+        if any(layer.name == other.name for other in self._stack):
+            raise ValueError(
+                f"Sequential model {self.name!r} has a layer named {layer.name!r} already; give each "
+                "layer a name of its own."
+            )
+        shape = layer.batch_input_shape
+        if not self._stack and shape is not None and not isinstance(layer, InputLayer):
+            self._stack.append(InputLayer(batch_shape=shape, dtype=layer.dtype))
+        if self._stack and isinstance(layer, InputLayer):
+            raise ValueError("An Input can only come first in a Sequential model.")
+        self._stack.append(layer)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._programs = {}
+        self._output_shape = None
+        self.built = False
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input layer."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def inputs_known(self) -> bool:
+        """Whether the shape of the input has been said."""
+        return bool(self._stack) and isinstance(self._stack[0], InputLayer)
+
+    def _build_if_shaped(self) -> None:
+        if self.inputs_known and len(self._stack) > 1:
+            self.build(self._stack[0].batch_input_shape)
+        elif self._stack and isinstance(self._stack[0], Model) and self._stack[0].input_shape:
+            self.build(self._stack[0].input_shape)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights of all layers for inputs of this shape (None for the batch)."""
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            given = shape
+            if not layer.built:
+                layer._build(given)
+            shape = layer.compute_output_shape(given)
+            layer._seen_output_shape = shape
+        self._input_shape, self._output_shape = tuple(input_shape), shape
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Each layer in turn."""
+        x = inputs
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape that comes out of the last layer."""
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    def build_for(self, x: Any) -> None:
+        """Build on the shape of data; check the data if built already."""
+        leaves = tree.flatten(x)
+        if len(leaves) != 1:
+            raise ValueError(
+                f"Sequential model {self.name!r} has one input; x has {len(leaves)} arrays. For several "
+                "inputs use Model(inputs, outputs)."
+            )
+        if not self.layers:
+            raise ValueError(f"Sequential model {self.name!r} has no layers; add some first.")
+        shape = (None, *leaves[0].shape[1:])
+        if self.built:
+            self.check_inputs(x)
+        else:
+            self.build(shape)
+
+    def check_inputs(self, x: Any) -> None:
+        """Raise ValueError where the shape of the data is not that of the input."""
+        given, wanted = tuple(tree.flatten(x)[0].shape), self._input_shape
+        fits = len(given) == len(wanted) and all(
+            w in (None, g) for g, w in zip(given[1:], wanted[1:], strict=True)
+        )
+        if not fits:
+            first = self.layers[0]
+            raise ValueError(
+                f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the batch); x "
+                f"has shape {given}. Its first layer is {first.name!r} ({type(first).__name__})."
+            )
+
+    def flat_output_names(self) -> list[str]:
+        """The name of the last layer."""
+        return [self._stack[-1].name]
+
+    def takes_floats(self) -> bool:
+        """Whether integer inputs should become floats on entry."""
+        if self.inputs_known and not self._stack[0].dtype.startswith("float"):
+            return False
+        return (
+            self.layers[0].takes_floats()
+            if isinstance(self.layers[0], Model)
+            else self.layers[0].autocast
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Name and layers, as plain data."""
+        from deepbasics.layers import serialize
+
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": [serialize(layer) for layer in self._stack],
+            "build_input_shape": self._input_shape,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Sequential":
+        """A model of the same layers with new weights."""
+        from deepbasics.layers import deserialize
+
+        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        model = cls(layers, config.get("trainable", True), config.get("name"))
+        if not model.built and config.get("build_input_shape"):
+            model.build(tuple(config["build_input_shape"]))
+        return model
