@@ -42,7 +42,7 @@ def summary_table(
     show_trainable: bool = False,
     connected: bool = False,
 ) -> str:
-    """The summary of a model as one text that ends in a newline.
+    """The summary of a model as one text.
 
     Args:
         name: the model's name.
@@ -80,7 +80,7 @@ def summary_table(
     ]
     if optimizer is not None:
         lines.append(_total("Optimizer", optimizer))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def layer_slice(names: Sequence[str], layer_range: Sequence[str] | None) -> slice:

@@ -23,8 +23,7 @@ Model: "sequential"
 └───────────────────────┴──────────────────┴─────────┴─────┘
  Total params: 401,920 (1.53 MB)
  Trainable params: 401,920 (1.53 MB)
- Non-trainable params: 0 (0.00 B)
-"""
+ Non-trainable params: 0 (0.00 B)"""
 
 
 def test_the_table_of_a_small_model():
@@ -63,7 +62,7 @@ def test_totals_count_the_optimizer_once_it_is_built():
     text = summary_table("m", ROWS, Size(10, 40), Size(5, 20), Size(22, 88), line_length=70)
     assert text.endswith(
         " Total params: 37 (148.00 B)\n Trainable params: 10 (40.00 B)\n"
-        " Non-trainable params: 5 (20.00 B)\n Optimizer params: 22 (88.00 B)\n"
+        " Non-trainable params: 5 (20.00 B)\n Optimizer params: 22 (88.00 B)"
     )
     assert "Optimizer" not in summary_table("m", ROWS, Size(), Size(), line_length=70)
 
