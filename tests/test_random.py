@@ -437,6 +437,21 @@ def test_a_step_draws_new_noise_each_time(backend, seed):
     assert len(values) == 4
 
 
+def test_only_draws_that_a_replay_would_repeat_wrongly_stop_the_recording(backend, monkeypatch):
+    reasons = []
+    monkeypatch.setattr(type(backend), "unrecordable", lambda self, reason: reasons.append(reason))
+    x = np.ones((4, 4), "float32")
+    random.normal((2,), seed=1)
+    random.dropout(x, 0.5, seed=1)
+    random.dropout(x, 0.5, seed=SeedGenerator(1))
+    assert reasons == []
+    for draw in (lambda s: random.normal((2,), seed=s), lambda s: random.shuffle(x, seed=s)):
+        draw(None)
+        draw(SeedGenerator(1))
+    random.dropout(x, 0.5)
+    assert len(reasons) == 5
+
+
 def test_categorical_follows_the_softmax_of_its_logits():
     logits = np.log([[0.2, 0.5, 0.3], [1e-9, 0.5, 0.5]])
     logits[1, 0] = -np.inf

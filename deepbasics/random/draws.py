@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from deepbasics import dtypes
+from deepbasics.backends import registry
 from deepbasics.config import floatx
 from deepbasics.random import families, host
-from deepbasics.random.philox import HALVES
+from deepbasics.random.philox import HALVES, Key
 from deepbasics.random.streams import SeedGenerator, stream
 
 Tensor = Any
@@ -28,8 +29,16 @@ def _drawn(
     from deepbasics import ops
 
     shape = tuple(shape)
-    key, counter = stream(seed, host.blocks(math.prod(shape)))
-    return ops.convert_to_tensor(draw(key, int(counter), shape, *args, dtype), dtype=dtype)
+    key, counter = _host_stream(seed, host.blocks(math.prod(shape)))
+    return ops.convert_to_tensor(draw(key, counter, shape, *args, dtype), dtype=dtype)
+
+
+def _host_stream(seed: Seed, blocks: int) -> tuple[Key, int]:
+    """`stream` for a draw on the host, which a recorded step repeats only if the seed is fixed."""
+    if isinstance(seed, SeedGenerator):
+        registry.active().unrecordable("a random draw on the host")
+    key, counter = stream(seed, blocks)
+    return key, int(counter)
 
 
 def _float(dtype: str | None) -> str:
@@ -95,8 +104,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
 
     x = ops.convert_to_tensor(x)
     n = x.shape[axis]
-    key, counter = stream(seed, host.blocks(n))
-    return ops.take(x, host.permutation(key, int(counter), n), axis=axis)
+    return ops.take(x, host.permutation(*_host_stream(seed, host.blocks(n)), n), axis=axis)
 
 
 def dropout(
@@ -149,8 +157,8 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed 
     def draw(key, counter, shape, dtype):
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         edges = weights.cumsum(axis=1)
+        # At most 1 - 2**-53 times the end is below the end even when rounded: no class past it.
         points = host.uniform(key, counter, shape, dtype="float64") * edges[:, -1:]
-        points = np.minimum(points, np.nextafter(edges[:, -1:], 0.0))  # rounding may reach the end
         found = [e.searchsorted(p, side="right") for e, p in zip(edges, points, strict=True)]
         return np.array(found, dtype=dtype).reshape(shape)
 

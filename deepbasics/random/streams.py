@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics.backends import registry
 from deepbasics.random.philox import Key
+from deepbasics.variables import Variable
 
 SEED_VARIABLE = "DEEPBASICS_SEED"
 _WORD = 2**64
@@ -90,8 +92,6 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        from deepbasics.variables import Variable  # the room below has no need of this one
-
         self.seed = None if seed is None else as_seed(seed)
         self.name = name or "seed_generator"
         self.key = key_of(self.seed)
@@ -122,7 +122,5 @@ def stream(seed: "int | SeedGenerator | None", blocks: int) -> tuple[Key, Any]:
     if isinstance(seed, SeedGenerator):
         return seed.key, seed.next(blocks)
     if seed is None:
-        from deepbasics.backends import registry
-
         registry.active().unrecordable("a random draw without a seed")
     return key_of(seed), 0
