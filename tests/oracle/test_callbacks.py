@@ -1,14 +1,12 @@
 """Our callbacks beside those of Keras 3: the same logs, the same doings, the same words."""
 
 import math
-import os
 
 import numpy as np
 import pytest
 
 from deepbasics import callbacks as ours
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras", reason="compares with Keras 3")
 theirs = keras.callbacks
 

@@ -1,7 +1,6 @@
 """What is printed, against what Keras 3 prints for the same model, sizes and times."""
 
 import io
-import os
 import sys
 
 import numpy as np
@@ -11,7 +10,6 @@ from deepbasics.utils import normalize, pad_sequences, progress, to_categorical
 from deepbasics.utils.progress import Progbar
 from deepbasics.utils.summary import Row, Size, summary_table
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras", reason="compares with Keras 3")
 
 WIDTHS = (None, 50, 76, 88, 100, 131)

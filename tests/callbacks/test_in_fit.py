@@ -1,0 +1,131 @@
+"""Callbacks hung into real training, on each backend."""
+
+import numpy as np
+import pytest
+
+from deepbasics.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    ReduceLROnPlateau,
+    SwapEMAWeights,
+)
+from deepbasics.layers import Dense
+from deepbasics.models import Sequential
+from deepbasics.optimizers import SGD
+from deepbasics.utils import set_random_seed
+
+X = np.random.default_rng(0).normal(size=(24, 3))
+Y = X.sum(axis=1, keepdims=True)
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def model(optimizer):
+    set_random_seed(3)
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile(optimizer, "mse", metrics=["mae"])
+    return model
+
+
+def fit(callbacks, optimizer="sgd", epochs=3, **options):
+    trained = model(optimizer)
+    trained.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, callbacks=callbacks, **options)
+    return trained
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.calls = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.calls.append(("epoch_begin", epoch, sorted(logs)))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.calls.append(("epoch_end", epoch, sorted(logs)))
+
+    def on_train_batch_end(self, batch, logs=None):
+        assert {type(value) for value in logs.values()} == {float}
+        self.calls.append(("batch_end", batch, sorted(logs)))
+
+    def on_test_begin(self, logs=None):
+        self.calls.append(("test_begin",))
+
+    def on_test_end(self, logs=None):
+        self.calls.append(("test_end", sorted(logs)))
+
+
+def test_the_order_of_an_epoch():
+    recorder = Recorder()
+    trained = fit(recorder, epochs=1, validation_data=(X, Y))
+    assert recorder.calls == [
+        ("epoch_begin", 0, []),
+        *[("batch_end", batch, ["loss", "mae"]) for batch in range(3)],
+        ("test_begin",),
+        ("test_end", ["loss", "mae"]),
+        ("epoch_end", 0, ["loss", "mae", "val_loss", "val_mae"]),
+    ]
+    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 3}
+    assert recorder.model is trained
+
+
+def test_batch_logs_are_running_means_of_the_epoch():
+    seen = []
+    frozen = SGD(learning_rate=0.0)
+    callback = LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
+    trained = fit(callback, frozen, epochs=1, shuffle=False)
+    error = (trained.predict(X, verbose=0) - Y) ** 2
+    means = [error[: 8 * batches].mean() for batches in (1, 2, 3)]
+    np.testing.assert_allclose(seen, means, rtol=1e-5)
+
+
+def test_training_stops_after_a_batch_or_an_epoch_when_told():
+    batches, epochs = [], []
+
+    class Stop(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            batches.append(batch)
+            self.model.stop_training = batch == 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(epoch)
+
+    fit(Stop())
+    assert batches == [0, 1]
+    assert epochs == [0]
+
+
+def test_best_weights_are_restored():
+    kept = []
+    stopping = EarlyStopping("loss", patience=1, restore_best_weights=True)
+    keep = LambdaCallback(
+        on_epoch_end=lambda epoch, logs: kept.append(stopping.model.get_weights())
+    )
+    # A rate that is far too high: the first epoch is the best one.
+    trained = fit([keep, stopping], SGD(2.0), epochs=4)
+    assert stopping.best_epoch == 0
+    for weight, best in zip(trained.get_weights(), kept[0], strict=True):
+        np.testing.assert_array_equal(weight, best)
+
+
+def test_a_reduced_rate_is_used_and_kept_in_the_history():
+    rates = fit(
+        ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9), SGD(0.01), epochs=4
+    ).history.history["learning_rate"]
+    np.testing.assert_allclose(rates, [0.01, 0.01, 0.005, 0.0025], rtol=1e-6)
+
+
+def test_validation_runs_on_averaged_weights_and_training_on_the_others():
+    def run(callbacks):
+        trained = fit(callbacks, SGD(0.1, use_ema=True, ema_momentum=0.5), validation_data=(X, Y))
+        return trained.history.history
+
+    plain, averaged = run([]), run([SwapEMAWeights()])
+    assert averaged["loss"] == plain["loss"]
+    assert averaged["val_loss"] != plain["val_loss"]
+
+
+def test_history_finds_values_under_older_names():
+    history = fit([], validation_data=(X, Y)).history.history
+    assert history["val_mean_absolute_error"] == history["val_mae"]
+    assert "acc" not in history
