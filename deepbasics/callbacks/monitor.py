@@ -17,9 +17,9 @@ LARGER_IS_BETTER = re.compile(
 class Monitor:
     """Watches one value in the logs for the callback called `owner`.
 
-    `mode` is `"min"`, `"max"` or `"auto"`: as the metric itself says (its `direction`, `"up"` or
-    `"down"`), else as its name does. A value is better if it beats the reference by more than
-    `min_delta`, or if there is no reference; NaN is never better.
+    `mode` is `"min"`, `"max"` or `"auto"`: as the name of the metric, or of its class, tells. A
+    value is better if it beats the reference by more than `min_delta`, or if there is no reference;
+    NaN is never better.
     """
 
     def __init__(self, owner: str, name: str, mode: str = "auto", min_delta: float = 0.0) -> None:
@@ -50,14 +50,13 @@ class Monitor:
 
     def _direction(self, model: object) -> int:
         name = self.name.removeprefix("val_")
-        for metric in getattr(model, "metrics", ()):
-            direction = getattr(metric, "direction", None)
-            if direction and metric.name in (name, *other_spellings(name)):
-                return 1 if direction == "up" else -1
-        if SMALLER_IS_BETTER.search(name):
-            return -1
-        if LARGER_IS_BETTER.search(name):
-            return 1
+        names = [name, *other_spellings(name)]
+        kinds = [type(m).__name__.lower() for m in getattr(model, "metrics", ()) if m.name in names]
+        for text in (name, *kinds):
+            if SMALLER_IS_BETTER.search(text):
+                return -1
+            if LARGER_IS_BETTER.search(text):
+                return 1
         warnings.warn(
             f"{self.owner} takes smaller values of {self.name!r} for better; pass mode='max' or "
             "mode='min' to say which are.",

@@ -115,10 +115,13 @@ def test_the_name_of_a_metric_tells_its_direction(name, improves):
     assert stopping.best == (2 if improves == "up" else 0)
 
 
-def test_a_metric_that_knows_its_direction_is_believed():
+def test_a_metric_under_a_name_of_ones_own_is_known_by_its_class():
+    class MeanIoU:
+        name = "score"
+
     stopping = EarlyStopping("val_score", patience=9)
     stopping.set_model(Model())
-    stopping.model.metrics = [types.SimpleNamespace(name="score", direction="up")]
+    stopping.model.metrics = [MeanIoU()]
     for epoch, value in enumerate([1, 2, 0]):
         stopping.on_epoch_end(epoch, {"val_score": value})
     assert stopping.best == 2

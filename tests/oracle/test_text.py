@@ -111,6 +111,19 @@ def test_a_summary_reads_as_in_keras(build, width, show_trainable, monkeypatch):
     assert ours.splitlines() == [line.rstrip() for line in theirs[0].splitlines()]
 
 
+def test_nested_models_are_listed_as_in_keras(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="deep")], name="inner")
+    model = keras.Sequential([inner, keras.layers.Dense(2, name="out")], name="outer")
+    model.build((None, 3))
+    theirs = []
+    model.summary(print_fn=theirs.append, expand_nested=True)
+    inner_row, out_row = rows_of(model, False)
+    rows = [inner_row, *(row._replace(depth=1) for row in rows_of(inner, False)), out_row]
+    ours = summary_table(model.name, rows, size_of(model.weights), size_of([]))
+    assert ours.splitlines() == [line.rstrip() for line in theirs[0].splitlines()]
+
+
 class Clock:
     now = 1e6
 
