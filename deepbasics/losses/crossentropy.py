@@ -181,9 +181,9 @@ def sparse_categorical_crossentropy(
         labels = ops.squeeze(labels, -1)
     if tuple(labels.shape) != tuple(scores.shape[:-1]):
         raise ValueError(
-            f"sparse_categorical_crossentropy got labels of shape {tuple(labels.shape)}; it expects "
-            f"integer class ids of shape {tuple(scores.shape[:-1])} for predictions of shape "
-            f"{tuple(scores.shape)}. "
+            f"sparse_categorical_crossentropy got labels of shape {tuple(labels.shape)}; it "
+            f"expects integer class ids of shape {tuple(scores.shape[:-1])} for predictions of "
+            f"shape {tuple(scores.shape)}. "
             'One-hot labels go with "categorical_crossentropy".'
         )
     if ignore_class is None:

@@ -92,15 +92,20 @@ class Metric:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def weighed(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
-    """Values and weights of one shape: values are averaged over axes that weights do not have."""
+def weighed(
+    values: Any, sample_weight: Any, dtype: str, reduce: Callable[..., Any] = ops.mean
+) -> tuple[Any, Any]:
+    """Values, times weights, and weights, in one shape.
+
+    Over axes that weights do not have, values are reduced first.
+    """
     values = as_float(values, dtype)
     if sample_weight is None:
         return values, None
     weight = as_float(sample_weight, dtype)
     values, weight = same_rank(values, weight)
     if len(values.shape) > len(weight.shape):
-        values = ops.mean(values, axis=tuple(range(len(weight.shape), len(values.shape))))
+        values = reduce(values, axis=tuple(range(len(weight.shape), len(values.shape))))
     weight = ops.broadcast_to(spread(weight, values), tuple(values.shape))
     return values * weight, weight
 
@@ -114,7 +119,8 @@ class Sum(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values; `sample_weight` has one weight per sample or per value."""
-        self.total.assign_add(ops.sum(weighed(values, sample_weight, self.dtype)[0]))
+        values, _ = weighed(values, sample_weight, self.dtype, ops.sum)
+        self.total.assign_add(ops.sum(values))
 
     def result(self) -> Any:
         return self.total.value

@@ -32,7 +32,7 @@ class R2Score(Metric):
 
     Args: `class_aggregation`: "uniform_average" of the outputs, "variance_weighted_average" of
     them, or None for one score per output; `num_regressors` k > 0 gives the adjusted score
-    `1 - (1 - R²) (n - 1) / (n - k - 1)` of n samples.
+    `1 - (1 - R²) (n - 1) / (n - k - 1)`, where n counts every entry of the labels, as in Keras.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class R2Score(Metric):
         self.squared_sum.assign_add(ops.sum(y * y * weight, axis=0))
         self.residual.assign_add(ops.sum(ops.square(y - p) * weight, axis=0))
         self.count.assign_add(ops.sum(ops.broadcast_to(weight, tuple(p.shape)), axis=0))
-        self.num_samples.assign_add(p.shape[0])
+        self.num_samples.assign_add(ops.size(p))
 
     def result(self) -> Any:
         if len(self.variables) == 1:
