@@ -1,7 +1,7 @@
 """Settings with their environment variables: floatx, epsilon, image data format.
 
-`DEEPBASICS_FLOATX` (float32 | float64), read once at import. The backend and device live in `backends.registry`, the seed
-in `random`.
+`DEEPBASICS_FLOATX` (float32 | float64), read once at import. The backend and device live in
+`backends.registry`, the seed in `random`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Dtype names and how mixed ones are promoted: a float beats an int, and a Python scalar never widens.
+"""Dtype names, and how mixed ones are promoted: floats beat ints, Python scalars never widen.
 
 The rule is Keras' (and JAX's): int64 with float32 is float32, where NumPy alone would say float64.
 """

@@ -1,8 +1,9 @@
 """The note a sigmoid or softmax leaves for the loss.
 
-A crossentropy of a saturated probability has no gradient; of the logits it has. An activation says what it was applied
-to with `remember(y, z)`; a loss that is given the same `y` asks `recall(y)`. Notes live only inside `scope()`, which the
-model opens around one step, so nothing is kept alive longer than the step.
+A crossentropy of a saturated probability has no gradient; of the logits it has. An activation says
+what it was applied to with `remember(y, z)`; a loss that is given the same `y` asks `recall(y)`.
+Notes live only inside `scope()`, which the model opens around one step, so nothing is kept alive
+longer than the step.
 """
 
 from collections.abc import Iterator

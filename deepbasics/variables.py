@@ -27,7 +27,8 @@ class Variable:
         trainable: whether an optimizer should update it.
         name: shown in errors and files; `path` is the name with that of its layer in front.
 
-    May stand in place of a tensor in any op. Reads and writes inside a recorded step become part of the recording.
+    May stand in place of a tensor in any op. Reads and writes inside a recorded step become part of
+    the recording.
 
     >>> v = Variable([1.0, 2.0], name="v")
     >>> v.assign_add([1.0, 1.0])

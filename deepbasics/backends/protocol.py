@@ -1,7 +1,8 @@
 """What a backend owes.
 
-Everything else in the library (ops, layers, losses, optimizers, the training loop) is written over these methods. A third
-party registers a class with the entry point group `deepbasics.backends`; it is made as `Class(device)`.
+Everything else in the library (ops, layers, losses, optimizers, the training loop) is written over
+these methods. A third party registers a class with the entry point group `deepbasics.backends`; it
+is made as `Class(device)`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ class Backend(Protocol):
         """Call a primitive."""
 
     def tensor(self, value: Any, dtype: str | None = None) -> Tensor:
-        """A tensor of an array-like; one of the backend's own tensors is returned as it is, or cast."""
+        """A tensor of an array-like; one of the backend's own is returned as it is, or cast."""
 
     def numpy(self, tensor: Tensor) -> np.ndarray:
         """A NumPy array with the tensor's value."""
@@ -50,18 +51,18 @@ class Backend(Protocol):
     def gradients(
         self, fn: Callable[[], tuple[Tensor, Any]], variables: Sequence[Any]
     ) -> tuple[Tensor, Any, list[Tensor | None]]:
-        """`fn() -> (scalar, aux)`: gives the scalar, aux and the scalar's gradient by each Variable."""
+        """`fn() -> (scalar, aux)`: the scalar, aux, and the scalar's gradient by each Variable."""
 
     def differentiate(
         self, fn: Callable[..., tuple[Tensor, Any]], args: Sequence[Tensor], cotangent: Any = None
     ) -> tuple[Tensor, Any, list[Tensor]]:
-        """`fn(*args) -> (output, aux)`: gives the output, aux and the vector-Jacobian products by `args`."""
+        """`fn(*args) -> (output, aux)`: the output, aux, and vector-Jacobian products by `args`."""
 
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
-        """How the backend runs `fn(*tensors)`, a function that updates Variables: recorded, compiled or as it is."""
+        """`fn(*tensors)`, which updates Variables, as the backend runs it: recorded or as it is."""
 
     def feed(self, arrays: Sequence[np.ndarray]) -> Any:
-        """The rows of arrays as batches: `feed.order(permutation or None)`, then `feed.batch(start, stop)` -> tensors."""
+        """Rows as batches: `.order(permutation or None)`, `.batch(start, stop) -> tensors`."""
 
     def unrecordable(self, reason: str) -> None:
         """Say that the step in progress did something that a replay would not do again."""

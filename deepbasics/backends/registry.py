@@ -33,7 +33,10 @@ def names() -> list[str]:
 
 @cache
 def backend_class(name: str) -> type[Backend]:
-    """The class of a backend. Raises ValueError for an unknown name, BackendUnavailable if its library is missing."""
+    """The class of a backend.
+
+    Raises ValueError for an unknown name, BackendUnavailable if its library is missing.
+    """
     if name not in _BUILTIN and name not in _paths():
         raise unknown("backend", name, names())
     module, _, attribute = (_BUILTIN.get(name) or _paths()[name]).partition(":")
@@ -75,7 +78,8 @@ def _instance(name: str, device: str | None) -> Backend:
 def get(name: str | Backend | None = None, device: str | None = None) -> Backend:
     """The backend of a name (None: the active one) on a device (None: the default one).
 
-    `name` may be "numpy", "torch", "torch:cuda:0", a device alone ("cpu", "cuda", "cuda:1"), or a backend.
+    `name` may be "numpy", "torch", "torch:cuda:0", a device alone ("cpu", "cuda", "cuda:1"), or a
+    backend.
     """
     if name is None and device is None:
         return active()

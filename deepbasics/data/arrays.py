@@ -1,4 +1,4 @@
-"""Arrays from what people pass: NumPy, pandas, torch tensors, lists; nests of these for several inputs."""
+"""Arrays from what people pass: NumPy, pandas, torch tensors, lists, and nests of these."""
 
 import math
 from typing import Any
@@ -11,8 +11,8 @@ from deepbasics import tree
 def as_arrays(data: Any, name: str) -> Any:
     """`data` as an array, or as a nest of arrays where it is a list, tuple or dict of array-likes.
 
-    Raises ValueError for strings, objects, ragged lists and columns that are not numbers; `name` ("x", "y") is used in
-    the message.
+    Raises ValueError for strings, objects, ragged lists and columns that are not numbers; `name`
+    ("x", "y") is used in the message.
     """
     if data is None:
         return None
@@ -47,9 +47,9 @@ def _as_array(data: Any, name: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         example = array.ravel()[0] if array.size else ""
         raise ValueError(
-            f"{name} has dtype {array.dtype} (for example {example!r}); it must hold numbers or bools. "
-            "Encode text first, for instance with pandas.get_dummies or np.unique(..., "
-            "return_inverse=True)."
+            f"{name} has dtype {array.dtype} (for example {example!r}); it must hold numbers or "
+            "bools. Encode text first, for instance with pandas.get_dummies or "
+            "np.unique(..., return_inverse=True)."
         )
     if array.ndim == 0:
         raise ValueError(f"{name} is a single number ({array}); it must have one row per sample.")
@@ -57,14 +57,14 @@ def _as_array(data: Any, name: str) -> np.ndarray:
 
 
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """An object array of numbers as floats. Raises ValueError naming the first entry that is none."""
+    """An object array of numbers as floats; ValueError naming the first entry that is none."""
     try:
         numbers = array.astype("float64")
     except (TypeError, ValueError):
         bad = next((v for v in array.ravel() if not _is_number(v)), None)
         raise ValueError(
-            f"{name} is an array of objects, for example {bad!r} ({type(bad).__name__}); it must hold "
-            "numbers of one shape. Encode or drop such entries first."
+            f"{name} is an array of objects, for example {bad!r} ({type(bad).__name__}); it must "
+            "hold numbers of one shape. Encode or drop such entries first."
         ) from None
     return numbers
 
@@ -86,7 +86,7 @@ _TEXT = ("object", "str", "string", "category", "datetime64[ns]")
 
 
 def rows(name: str, data: Any) -> int:
-    """The number of rows that all arrays in a nest share. Raises ValueError if they differ or there are none."""
+    """The number of rows that all arrays in a nest share; ValueError if they differ."""
     counts = {len(a) for a in tree.flatten(data)}
     if len(counts) > 1:
         shapes = [a.shape for a in tree.flatten(data)]
@@ -95,7 +95,7 @@ def rows(name: str, data: Any) -> int:
 
 
 def check_lengths(**parts: Any) -> int:
-    """The number of rows that x, y and the weights share. Raises ValueError with all lengths if they differ."""
+    """The rows that x, y and the weights share; ValueError with all lengths if they differ."""
     counts = {name: rows(name, part) for name, part in parts.items() if part is not None}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} has {n}" for name, n in counts.items())
@@ -107,7 +107,7 @@ def check_lengths(**parts: Any) -> int:
 
 
 def split_validation(parts: Any, split: float) -> tuple[Any, Any]:
-    """The first rows for training and the last for validation: floor(n (1 - split)) and the rest."""
+    """The first floor(n (1 - split)) rows for training, and the rest for validation."""
     if not 0 < split < 1:
         raise ValueError(f"validation_split must lie strictly between 0 and 1; got {split}.")
     n = len(tree.flatten(parts)[0])

@@ -13,7 +13,10 @@ from deepbasics.random import host
 
 
 class Source(Protocol):
-    """Batches for one epoch after the other. `structure` is the nest (x, y, w) that flat batches are packed as."""
+    """Batches for one epoch after the other.
+
+    `structure` is the nest (x, y, w) that flat batches are packed as.
+    """
 
     structure: Any
     steps: int | None
@@ -72,7 +75,7 @@ class ArraySource:
 
 
 class PyDataset:
-    """Batches by index: a subclass writes `__len__` and `__getitem__(index) -> (x, y)` or `(x, y, w)`."""
+    """Batches by index: a subclass writes `__len__`, and `__getitem__(index)` for (x, y[, w])."""
 
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
@@ -94,7 +97,7 @@ Sequence = PyDataset
 
 
 class BatchSource:
-    """Batches made elsewhere: a generator, a `PyDataset`, a torch `DataLoader`, any iterable of batches."""
+    """Batches made elsewhere: a generator, `PyDataset`, torch `DataLoader`, or other iterable."""
 
     def __init__(
         self, data: Any, steps: int | None = None, shuffle: bool | str = False, key: Any = None
@@ -145,8 +148,7 @@ class BatchSource:
         if self._first is not None:
             first, self._first = self._first, None
             yield first
-        for batch in self._endless:
-            yield batch
+        yield from self._endless
         self.exhausted = True
 
 

@@ -19,7 +19,9 @@ FIRST_LAYER = ("input_shape", "batch_input_shape", "batch_shape", "batch_size", 
 
 
 class Layer:
-    """The base of all layers. A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.
+    """The base of all layers.
+
+    A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.
 
     Args:
         activity_regularizer: a penalty on the output, divided by the batch size.
@@ -28,8 +30,9 @@ class Layer:
         autocast: whether float inputs are cast to `dtype`.
         name: default the class name in snake case, with a number from the second on.
 
-    The first layer of a `Sequential` may say `input_shape=` (without the batch); any layer takes `weights=`, a list of
-    arrays. Keras-1 and -2 spellings of arguments are accepted with one warning.
+    The first layer of a `Sequential` may say `input_shape=` (without the batch); any layer takes
+    `weights=`, a list of arrays. Keras-1 and -2 spellings of arguments are accepted with one
+    warning.
 
     >>> class Scale(Layer):
     ...     def build(self, input_shape):
@@ -76,7 +79,7 @@ class Layer:
             whole = (batch_size, *shape)
         self.batch_input_shape: Shape | None = None if whole is None else tuple(whole)
 
-    # what a subclass writes ------------------------------------------------------------------------------------------
+    # what a subclass writes -----------------------------------------------------------------------
 
     def build(self, input_shape: Shape) -> None:
         """Add the weights; called once, with the shape of the first input (None for the batch)."""
@@ -101,7 +104,7 @@ class Layer:
         """The inverse of `get_config`; the weights are new."""
         return cls(**config)
 
-    # weights ---------------------------------------------------------------------------------------------------------
+    # weights --------------------------------------------------------------------------------------
 
     def add_weight(
         self,
@@ -115,7 +118,9 @@ class Layer:
         aggregation: str = "none",
         name: str | None = None,
     ) -> Variable:
-        """Make a weight and keep it. Default initializer: glorot_uniform for floats, zeros for ints."""
+        """Make a weight and keep it. Default initializer: glorot_uniform for floats, zeros for
+        ints.
+        """
         if isinstance(shape, str):  # Keras 1 and 2 passed the name first
             shape, name = (initializer, shape) if not isinstance(initializer, str) else ((), shape)
             initializer = None
@@ -135,7 +140,9 @@ class Layer:
         return path if path and path[-1] == self.name else (*path, self.name)
 
     def sublayers(self) -> Iterator["Layer"]:
-        """The layers held in attributes (also in lists, tuples and dicts), in the order they were set."""
+        """The layers held in attributes (also in lists, tuples and dicts), in the order they were
+        set.
+        """
         seen: set[int] = set()
         for key, value in vars(self).items():
             if key in self._not_sublayers:
@@ -211,7 +218,9 @@ class Layer:
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights. Raises ValueError, and changes nothing, unless number and shapes agree."""
+        """Set all weights. Raises ValueError, and changes nothing, unless number and shapes
+        agree.
+        """
         given = [np.asarray(w) for w in weights]
         wanted = self.weights
         shapes = [tuple(w.shape) for w in given]
@@ -228,7 +237,7 @@ class Layer:
         """The number of weights."""
         return sum(v.size for v in self.weights)
 
-    # losses ----------------------------------------------------------------------------------------------------------
+    # losses ---------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar to the loss of the call in progress."""
@@ -244,7 +253,7 @@ class Layer:
         """What the last call outside a model added, then the penalties of the weights."""
         return [*self._called_losses, *self.weight_losses()]
 
-    # calling ---------------------------------------------------------------------------------------------------------
+    # calling --------------------------------------------------------------------------------------
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Build if need be, then `call`; `training=` decides for all layers within."""
@@ -297,7 +306,7 @@ class Layer:
 
 
 def _constructor(cls: type, init: Any) -> Any:
-    """`init` taking old spellings, the arguments of any first layer, and naming unknown keywords."""
+    """`init`, taking old spellings and what any first layer takes; it names unknown keywords."""
     parameters = inspect.signature(init).parameters.values()
     takes = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     takes -= {"self"}
@@ -348,7 +357,7 @@ def shapes_of(tree: Any) -> Any:
 
 
 def infer_output_shape(layer: Layer, input_shape: Any) -> Any:
-    """The output shape, from calls on zeros: axes that are None in the input are tried with two lengths."""
+    """The output shape, from calls on zeros; axes of unknown length are tried with two."""
     with registry.use_backend("numpy"):
         first, second = (shapes_of(_on_zeros(layer, input_shape, n)) for n in (2, 3))
     return _merge(first, second)

@@ -50,7 +50,8 @@ class Dense(Layer):
         activation: name or function; None is linear.
         use_bias: whether to add a bias.
 
-    Input (batch, ..., features), output (batch, ..., units); kernel (features, units), bias (units,).
+    Input (batch, ..., features), output (batch, ..., units); kernel (features, units), bias
+    (units,).
 
     >>> import numpy as np
     >>> layer = Dense(2, kernel_initializer="ones", bias_initializer="ones")
@@ -90,8 +91,8 @@ class Dense(Layer):
         """Kernel and bias."""
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
-                f"Dense layer {self.name!r} needs inputs of shape (batch, ..., features) with a known "
-                f"number of features; got {tuple(input_shape)}."
+                f"Dense layer {self.name!r} needs inputs of shape (batch, ..., features) with a "
+                f"known number of features; got {tuple(input_shape)}."
             )
         self.kernel = self.add_weight(
             (input_shape[-1], self.units),
@@ -182,7 +183,7 @@ class Identity(Layer):
 
 
 class Dropout(Layer):
-    """While training, sets a fraction `rate` of the inputs to 0 and scales the rest by 1 / (1 - rate).
+    """While training, zeroes a fraction `rate` of the inputs; the rest grow by 1 / (1 - rate).
 
     Args:
         rate: the fraction dropped, in [0, 1]; 1 gives zeros.
@@ -224,7 +225,7 @@ class Dropout(Layer):
 
 
 class Flatten(Layer):
-    """All axes but the batch in one, in C order; with channels_first the channels are moved last before."""
+    """All axes but the batch in one, in C order; channels_first is made channels_last before."""
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -249,7 +250,7 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same elements in another shape; `target_shape` leaves out the batch and may hold one -1."""
+    """The same elements in another shape; `target_shape` is without the batch, with one -1."""
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -269,8 +270,8 @@ class Reshape(Layer):
             target = resolve_shape(rest, self.target_shape)
         except ValueError:
             raise ValueError(
-                f"Reshape layer {self.name!r} cannot turn {rest} ({math.prod(rest)} elements a row) "
-                f"into {self.target_shape}."
+                f"Reshape layer {self.name!r} cannot turn {rest}, {math.prod(rest)} elements a "
+                f"row, into {self.target_shape}."
             ) from None
         return (input_shape[0], *target)
 

@@ -22,7 +22,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, type] | None = None
 ) -> Layer:
-    """The inverse of `serialize`; the weights are new. `custom_objects` maps further names to classes."""
+    """The inverse of `serialize`, with new weights; `custom_objects` maps names to classes."""
     known = _classes() | dict(custom_objects or {})
     name = config["class_name"]
     if name not in known:

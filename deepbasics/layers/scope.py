@@ -1,4 +1,4 @@
-"""What a call of a layer inherits from the call around it: the training flag, and where losses go."""
+"""What a call inherits from the one around it: the training flag, and where losses go."""
 
 import re
 from collections.abc import Iterator

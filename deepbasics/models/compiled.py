@@ -1,4 +1,4 @@
-"""What `compile` was given, worked out once the shapes are known: one loss and some metrics for each output."""
+"""What `compile` was given; once shapes are known, a loss and metrics for each output."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,9 @@ ACCURACY = ("accuracy", "acc", "crossentropy", "ce")
 class Compiled:
     """Optimizer, losses and metrics of a model.
 
-    `loss`, `loss_weights`, `metrics` and `weighted_metrics` are one thing, or for several outputs a list in their order or
-    a dict by output name. Names are checked here; `build` resolves them when the shapes are known.
+    `loss`, `loss_weights`, `metrics` and `weighted_metrics` are one thing, or for several outputs a
+    list in their order or a dict by output name. Names are checked here; `build` resolves them when
+    the shapes are known.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Compiled:
     def build(
         self, names: Sequence[str], y_shapes: Sequence[Any], output_shapes: Sequence[Any]
     ) -> None:
-        """Resolve one loss and the metrics of each output, given its name and the shapes of targets and predictions."""
+        """Resolve loss and metrics of each output, by its name and both shapes (with batch)."""
         if self.built:
             return
         several = len(names) > 1
@@ -180,7 +181,8 @@ def _free(name: str, taken: set[str], is_weighted: bool) -> str:
 def per_output(given: Any, names: Sequence[str], what: str, lists: bool = False) -> list[Any]:
     """One entry for each output, from one thing for all, a list in order, or a dict by name.
 
-    With `lists` the entries are lists: a flat list belongs to the only output, or to each of several.
+    With `lists` the entries are lists: a flat list belongs to the only output, or to each of
+    several.
     """
     if isinstance(given, Mapping):
         unknown = set(given) - set(names)

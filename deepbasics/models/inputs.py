@@ -12,7 +12,7 @@ from deepbasics.losses import check_labels
 
 
 def prepare(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """(x, y, w) as nests of arrays of equal length, floats in floatx. Raises ValueError for what is no data."""
+    """(x, y, w) as nests of arrays of equal length, floats in floatx; ValueError for no data."""
     parts = {"x": as_arrays(x, "x"), "y": as_arrays(y, "y")}
     parts["sample_weight"] = as_arrays(sample_weight, "sample_weight")
     check_lengths(**parts)
@@ -33,7 +33,7 @@ def cast_inputs(model: Any, x: Any) -> Any:
 
 
 def cast_targets(model: Any, y: Any) -> Any:
-    """Integer targets as floats once, rather than in each step, where the loss computes with floats anyway."""
+    """Integer targets as floats, once instead of in each step, where the loss wants floats."""
     targets = tree.flatten(y)
     if any(t is None for t in targets):
         return y

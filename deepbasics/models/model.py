@@ -14,7 +14,8 @@ from deepbasics.variables import Variable
 class Model(Training, Layer):
     """The base of models. Subclass it and write `call(self, inputs)`, or use `Sequential`.
 
-    A model is a layer (it can be called, and put into another model) with `compile`, `fit`, `evaluate` and `predict`.
+    A model is a layer (it can be called, and put into another model) with `compile`, `fit`,
+    `evaluate` and `predict`.
     """
 
     _not_sublayers = frozenset({"compiled", "history", "_programs"})
@@ -52,7 +53,7 @@ class Model(Training, Layer):
         known = ", ".join(layer.name for layer in layers)
         raise ValueError(f"Model {self.name!r} has no layer {name!r}. It has: {known}.")
 
-    # building --------------------------------------------------------------------------------------------------------
+    # building -------------------------------------------------------------------------------------
 
     def build_for(self, x: Any) -> None:
         """Build on the shape of data, with no rows at stake; check the data if built already."""
@@ -103,7 +104,7 @@ class Model(Training, Layer):
             return dict(zip(sorted(shapes), outputs, strict=True))
         return outputs if isinstance(shapes, list) else outputs[0]
 
-    # text ------------------------------------------------------------------------------------------------------------
+    # text -----------------------------------------------------------------------------------------
 
     def summary(
         self,
@@ -116,7 +117,8 @@ class Model(Training, Layer):
     ) -> None:
         """Print a table of the layers, their output shapes and parameters, and the totals.
 
-        `layer_range`: two layer names (or patterns), the first and last to show. `print_fn` gets the whole text.
+        `layer_range`: two layer names (or patterns), the first and last to show. `print_fn` gets
+        the whole text.
         """
         layers = self.summary_layers()
         shown = layers[text.layer_slice([layer.name for layer in layers], layer_range)]
@@ -158,12 +160,13 @@ class Model(Training, Layer):
         inner = [r for sub in layer.layers for r in self._summary_rows(sub, expand, depth + 1)]
         return [row, *inner]
 
-    # moving ----------------------------------------------------------------------------------------------------------
+    # moving ---------------------------------------------------------------------------------------
 
     def to(self, backend: Any, device: str | None = None) -> "Model":
-        """Move to another backend or device, with weights, optimizer state, metrics and random streams.
+        """Move to another backend or device: weights, optimizer, metrics and random streams.
 
-        `model.to("torch")`, `model.to("cuda")`, `model.to("torch", "cuda:1")`. Training goes on where it was.
+        `model.to("torch")`, `model.to("cuda")`, `model.to("torch", "cuda:1")`. Training goes on
+        where it was.
         """
         with registry.use_backend(self.backend):
             target = registry.get(backend, device)

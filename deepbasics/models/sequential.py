@@ -15,8 +15,8 @@ class Sequential(Model):
     Args:
         layers: a list of layers; more with `add`.
 
-    With an input shape (`Input(shape)` or `input_shape=` on the first layer) the weights are made at once; without, at
-    the first data.
+    With an input shape (`Input(shape)` or `input_shape=` on the first layer) the weights are made
+    at once; without, at the first data.
 
     >>> from deepbasics.layers import Dense
     >>> model = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dense(1)])
@@ -36,7 +36,7 @@ class Sequential(Model):
             self.trainable = False
 
     def add(self, layer: Layer, rebuild: bool = True) -> None:
-        """Put a layer at the end. Raises TypeError for what is no layer, ValueError for a name taken."""
+        """Put a layer at the end; TypeError for what is none, ValueError for a name taken."""
         self._append(layer)
         self._build_if_shaped()
 
@@ -55,8 +55,8 @@ class Sequential(Model):
             raise TypeError(f"Sequential takes layers; got {layer!r}.{hint}")
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(
-                f"Sequential model {self.name!r} has a layer named {layer.name!r} already; give each "
-                "layer a name of its own."
+                f"Sequential model {self.name!r} has a layer named {layer.name!r} already; give "
+                "each layer a name of its own."
             )
         shape = layer.batch_input_shape
         if not self._stack and shape is not None and not isinstance(layer, InputLayer):
@@ -118,8 +118,8 @@ class Sequential(Model):
         leaves = tree.flatten(x)
         if len(leaves) != 1:
             raise ValueError(
-                f"Sequential model {self.name!r} has one input; x has {len(leaves)} arrays. For several "
-                "inputs use Model(inputs, outputs)."
+                f"Sequential model {self.name!r} has one input; x has {len(leaves)} arrays. For "
+                "several inputs use Model(inputs, outputs)."
             )
         if not self.layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers; add some first.")
@@ -138,8 +138,9 @@ class Sequential(Model):
         if not fits:
             first = self.layers[0]
             raise ValueError(
-                f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the batch); x "
-                f"has shape {given}. Its first layer is {first.name!r} ({type(first).__name__})."
+                f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the "
+                f"batch); x has shape {given}. Its first layer is {first.name!r} "
+                f"({type(first).__name__})."
             )
 
     def flat_output_names(self) -> list[str]:

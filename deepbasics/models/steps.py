@@ -1,4 +1,4 @@
-"""The steps of training, evaluation and prediction: ordinary code over ops, run by the backend as it likes."""
+"""The steps of training, evaluation and prediction: code over ops, run as the backend likes."""
 
 from collections.abc import Callable
 from typing import Any

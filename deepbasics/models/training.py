@@ -37,8 +37,9 @@ class Training:
     ) -> None:
         """Say how to train: optimizer, loss and metrics, each by name or object.
 
-        For several outputs, `loss`, `loss_weights` and `metrics` are lists or dicts by output name. `run_eagerly` runs each
-        step op by op, for debugging. Raises ValueError for an unknown name, with the nearest known one.
+        For several outputs, `loss`, `loss_weights` and `metrics` are lists or dicts by output name.
+        `run_eagerly` runs each step op by op, for debugging. Raises ValueError for an unknown name,
+        with the nearest known one.
         """
         with registry.use_backend(self.backend):
             self.compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
@@ -71,7 +72,7 @@ class Training:
         for metric in self.metrics:
             metric.reset_state()
 
-    # fit -------------------------------------------------------------------------------------------------------------
+    # fit ------------------------------------------------------------------------------------------
 
     @legacy.keywords("fit")
     def fit(
@@ -96,18 +97,21 @@ class Training:
         """Train; returns a `History`.
 
         Args:
-            x, y: arrays, DataFrames, tensors or lists, nests of these for several inputs or outputs; or `x` alone: a
-                generator, `PyDataset` or `DataLoader` of (x, y) or (x, y, sample_weight) batches.
+            x, y: arrays, DataFrames, tensors or lists, nests of these for several inputs or
+                outputs; or `x` alone: a generator, `PyDataset` or `DataLoader` of (x, y) or (x, y,
+                sample_weight) batches.
             batch_size: rows per update, default 32; the last batch may be smaller.
             epochs: the index of the last epoch (the count, when `initial_epoch` is 0).
             verbose: 0 silent, 1 a progress bar, 2 one line per epoch; "auto" is 1.
-            validation_split: the fraction of rows, taken from the end before shuffling, to validate on.
+            validation_split: the fraction of rows, taken from the end before shuffling, to validate
+                on.
             validation_data: (x, y) or (x, y, sample_weight) to validate on after each epoch.
             shuffle: True draws a new order each epoch, "batch" only within batches.
             class_weight: dict from class id to weight; classes not named weigh 1.
             sample_weight: one weight per row (or per entry of the loss).
 
-        Raises ValueError, before any weight has changed, for data that do not fit the model or the loss.
+        Raises ValueError, before any weight has changed, for data that do not fit the model or the
+        loss.
         """
         self._require_compiled("fit")
         with registry.use_backend(self.backend):
@@ -163,7 +167,7 @@ class Training:
         steps_: int | None, split: float, validation: Any, validation_batch: int | None,
         validation_steps: int | None,
     ) -> tuple[Any, Any]:  # fmt: skip
-        """Checked sources of training and validation batches; builds the model, losses and optimizer."""
+        """Checked sources of training and validation batches; builds whatever is not built."""
         if is_batches(x):
             source = BatchSource(x, steps=steps_, shuffle=shuffle is True, key=next_key())
             self._ready(*source.structure)
@@ -225,7 +229,7 @@ class Training:
                 f'{self.name}.compile(optimizer="adam", loss="mse").'
             )
 
-    # evaluate --------------------------------------------------------------------------------------------------------
+    # evaluate -------------------------------------------------------------------------------------
 
     @legacy.keywords("evaluate")
     def evaluate(
@@ -267,7 +271,7 @@ class Training:
         watch.on_test_end(dict(sorted(found.items())))
         return found
 
-    # predict ---------------------------------------------------------------------------------------------------------
+    # predict --------------------------------------------------------------------------------------
 
     @legacy.keywords("predict")
     def predict(
@@ -305,7 +309,7 @@ class Training:
         self.build_for(x)
         return ArraySource((inputs.cast_inputs(self, x), None, None), batch_size)
 
-    # one batch -------------------------------------------------------------------------------------------------------
+    # one batch ------------------------------------------------------------------------------------
 
     def train_on_batch(
         self,
@@ -349,7 +353,7 @@ class Training:
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:
-    """Whether to validate after this epoch (0-based): every so many, or at those listed (1-based)."""
+    """Whether to validate after this epoch: every so many, or if listed (counted from 1)."""
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency

@@ -35,7 +35,7 @@ def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def pair(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two arguments in their common dtype; a Python scalar stays one, and widens nothing but int to float."""
+    """Two arguments in their common dtype; a Python scalar widens nothing but int to float."""
     a_weak, b_weak = type(a) in (int, float, bool), type(b) in (int, float, bool)
     if a_weak and b_weak:
         return tensor(np.asarray(a, _weak_dtype(a, b))), b
@@ -65,7 +65,7 @@ def _weak_dtype(*scalars: Any) -> str:
 
 
 def axes(axis: int | tuple[int, ...] | list[int] | None, ndim: int) -> tuple[int, ...]:
-    """`axis` as a sorted tuple of non-negative axes; None means all. Raises ValueError if one is out of range."""
+    """`axis` as a sorted tuple of non-negative axes (None: all); ValueError if out of range."""
     if axis is None:
         return tuple(range(ndim))
     given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)

@@ -40,8 +40,9 @@ def value_and_grad(
 
     Args:
         fn: a function over ops that returns a scalar, or (scalar, aux) with `has_aux`.
-        argnums: which positional arguments to differentiate; an int gives one gradient, a tuple gives a tuple. An argument
-            may be a tensor, an array, a `Variable`, or a list, tuple or dict of these; its gradient has the same form.
+        argnums: which positional arguments to differentiate; an int gives one gradient, a tuple
+            gives a tuple. An argument may be a tensor, an array, a `Variable`, or a list, tuple or
+            dict of these; its gradient has the same form.
 
     May be nested: a gradient is made of ops and can be differentiated again.
 

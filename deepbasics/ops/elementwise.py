@@ -1,4 +1,4 @@
-"""Elementwise ops. Tensors, Variables, arrays and Python scalars go in; shapes broadcast as in NumPy."""
+"""Elementwise ops over tensors, Variables, arrays and scalars; shapes broadcast as in NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -133,7 +133,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
-    """`x` held between `x_min` and `x_max`; the derivative is 1 inside and at both bounds, 0 outside."""
+    """`x` held between `x_min` and `x_max`; the derivative is 1 there and at both bounds."""
     scalars = (int, float)
     if type(x_min) in scalars and type(x_max) in scalars:
         x = float_tensor(x) if float in (type(x_min), type(x_max)) else tensor(x)

@@ -42,7 +42,7 @@ def dot(x1: Any, x2: Any) -> Tensor:
 
 
 def tensordot(x1: Any, x2: Any, axes: int | Sequence[Any] = 2) -> Tensor:
-    """Sum of products over the given axes of both (an int: the last so many of `x1`, the first of `x2`)."""
+    """Sum of products over given axes of both (an int: the last of `x1`, the first of `x2`)."""
     x1, x2 = pair(x1, x2)
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):

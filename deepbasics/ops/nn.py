@@ -49,7 +49,7 @@ def softsign(x: Any) -> Tensor:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
-    """x where x > 0, else alpha · (exp(x) - 1); the derivative at 0 is alpha (Clevert et al. 2015)."""
+    """x where x > 0, else alpha (exp(x) - 1); the derivative at 0 is alpha (Clevert 2015)."""
     x = float_tensor(x)
     low = call("minimum", x, 0.0)
     return where(call("greater", x, 0), x, multiply(expm1(_kink(low, x)), alpha))
@@ -153,5 +153,5 @@ def softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
 
 
 def sparse_softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
-    """-log softmax(z)[label] over the last axis; labels: class ids, one axis fewer than the logits."""
+    """-log softmax(z)[label] over the last axis; labels: class ids, without that axis."""
     return call("sparse_softmax_crossentropy", float_tensor(logits), tensor(labels, "int64"))

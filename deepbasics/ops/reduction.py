@@ -1,4 +1,4 @@
-"""Reductions. `axis` is None (all), an int or a tuple; `keepdims` keeps reduced axes with length 1."""
+"""Reductions. `axis` is None (all), an int or a tuple; `keepdims` keeps those axes, length 1."""
 
 import math
 from typing import Any

@@ -18,7 +18,7 @@ def _as_shape(value: Shape) -> tuple[int, ...]:
     return (int(value),) if isinstance(value, (int, np.integer)) else tuple(int(n) for n in value)
 
 
-# what a tensor is ---------------------------------------------------------------------------------------------------
+# what a tensor is ---------------------------------------------------------------------------------
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -48,7 +48,7 @@ def cast(x: Any, dtype: str) -> Tensor:
 
 saturate_cast = cast
 
-# making -------------------------------------------------------------------------------------------------------------
+# making -------------------------------------------------------------------------------------------
 
 
 def full(shape: Shape, fill_value: Any, dtype: str | None = None) -> Tensor:
@@ -113,7 +113,7 @@ def copy(x: Any) -> Tensor:
     return call("add", tensor(x), 0)
 
 
-# form ---------------------------------------------------------------------------------------------------------------
+# form ---------------------------------------------------------------------------------------------
 
 
 def reshape(x: Any, newshape: Shape) -> Tensor:
@@ -198,7 +198,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     return call("flip", x, axis=axes(axis, len(x.shape)))
 
 
-# selecting ----------------------------------------------------------------------------------------------------------
+# selecting ----------------------------------------------------------------------------------------
 
 
 def get_item(x: Any, key: Any) -> Tensor:
@@ -215,7 +215,7 @@ def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Te
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """Entries at `indices` along `axis` (None: of the flattened tensor); negative ones count from the end."""
+    """Entries at `indices` along `axis` (None: flattened); negative ones count from the end."""
     x = tensor(x)
     if axis is None:
         x, axis = call("reshape", x, shape=(-1,)), 0
@@ -230,7 +230,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     return call("take_along_axis", x, indices, axis=one_axis(axis, len(x.shape)))
 
 
-# joining ------------------------------------------------------------------------------------------------------------
+# joining ------------------------------------------------------------------------------------------
 
 
 def _together(xs: Sequence[Any]) -> list[Tensor]:
@@ -309,7 +309,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
 def pad(
     x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None
 ) -> Tensor:
-    """Wider by `pad_width` (int, (before, after), or one pair per axis): "constant", "reflect", "symmetric" or "edge"."""
+    """Wider by `pad_width`: an int, (before, after), or one pair per axis.
+
+    `mode` is "constant", "reflect", "symmetric" or "edge".
+    """
     x = tensor(x)
     n = len(x.shape)
     widths = np.broadcast_to(np.asarray(pad_width, dtype=int), (n, 2)).tolist()
@@ -328,7 +331,7 @@ def pack(xs: Sequence[Any]) -> Tensor:
 
 
 def scatter_update(inputs: Any, indices: Any, updates: Any) -> Tensor:
-    """`inputs` with `updates[i]` at the place `indices[i]`; indices: ints (n, number of leading axes)."""
+    """`inputs` with `updates[i]` at the place `indices[i]`; indices: ints (n, leading axes)."""
     x, updates = pair(inputs, updates)
     flat, n = _flat_indices(indices, tuple(x.shape))
     block = tuple(x.shape[n:])

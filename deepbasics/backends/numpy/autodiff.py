@@ -1,7 +1,7 @@
 """Reverse-mode differentiation over a trace.
 
-The vjps are written in primitives, so the gradient is recorded in the same trace as the value: it can be replayed with
-it, and differentiated again.
+The vjps are written in primitives, so the gradient is recorded in the same trace as the value: it
+can be replayed with it, and differentiated again.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from deepbasics.backends.numpy.trace import Traced
 
 
 def backward(output: Traced, leaves: Sequence[Traced], cotangent: Any = None) -> list[Any]:
-    """Cotangents of `leaves`, given that of `output` (default 1). None where the output does not depend on the leaf."""
+    """Cotangents of `leaves`, given that of `output` (default 1); None: does not depend on it."""
     order = _dependents(output, leaves)
     grads: dict[Traced, Any] = {}
     if output in order:
@@ -71,7 +71,7 @@ def _cotangents(node: Traced, g: Any, order: set[Traced]) -> list[tuple[Traced, 
 
 
 def _fit(grad: Any, parent: Traced) -> Any:
-    """The adjoint of broadcasting and of mixed dtypes: the cotangent in its argument's shape and dtype."""
+    """The cotangent in its argument's shape and dtype: undoes broadcasting and promotion."""
     if grad.shape != parent.shape:
         extra = len(grad.shape) - parent.ndim
         axes = tuple(range(extra)) + tuple(

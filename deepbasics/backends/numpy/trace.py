@@ -1,8 +1,9 @@
 """Recording: an array that remembers which primitive call made it, and the trace it belongs to.
 
-Without a trace, ops run on plain arrays and nothing is remembered. Inside a trace the leaves (inputs of a step, Variables
-that are read, arguments that are differentiated) are `Traced`, and every primitive call on a `Traced` gives a `Traced`
-that keeps the call. The calls in order of `index` are the program; followed backwards they are the tape of `autodiff`.
+Without a trace, ops run on plain arrays and nothing is remembered. Inside a trace the leaves
+(inputs of a step, Variables that are read, arguments that are differentiated) are `Traced`, and
+every primitive call on a `Traced` gives a `Traced` that keeps the call. The calls in order of
+`index` are the program; followed backwards they are the tape of `autodiff`.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,10 +21,11 @@ Array = np.ndarray
 class Rule:
     """One primitive: its value, and one vjp per array argument.
 
-    `vjps[i](g, y, *args, **kwargs)` is the cotangent of argument i, given the cotangent `g` of the result `y`; None means
-    not differentiable. `joint` replaces `vjps` where the cotangents share work: it returns them all. `kind` says how the
-    forward treats memory: "ufunc" writes `out=` and may write over an argument, "out" writes `out=` into fresh memory,
-    "view" returns a view of its first argument where it can, "plain" allocates.
+    `vjps[i](g, y, *args, **kwargs)` is the cotangent of argument i, given the cotangent `g` of the
+    result `y`; None means not differentiable. `joint` replaces `vjps` where the cotangents share
+    work: it returns them all. `kind` says how the forward treats memory: "ufunc" writes `out=` and
+    may write over an argument, "out" writes `out=` into fresh memory, "view" returns a view of its
+    first argument where it can, "plain" allocates.
     """
 
     name: str
@@ -90,7 +92,7 @@ class Trace:
 
 
 class Traced:
-    """An array with its past. Behaves as a tensor: operators, `shape`, `ndim`, `dtype`, `T`, indexing."""
+    """An array with its past; it has operators, indexing, `shape`, `ndim`, `dtype` and `T`."""
 
     __slots__ = ("__weakref__", "args", "index", "kwargs", "op", "rule", "trace", "value")
     __array_ufunc__ = None  # ndarray + Traced must come to us
@@ -176,7 +178,8 @@ def active() -> Trace | None:
 def tracing(recording: bool = False) -> Iterator[tuple[Trace, bool]]:
     """Join the trace in progress, or begin one: gives (trace, whether it is new).
 
-    A new trace carries its writes out when the block ends without an error; after an error it leaves all as it was.
+    A new trace carries its writes out when the block ends without an error; after an error it
+    leaves all as it was.
     """
     trace = _active.get()
     if trace is not None:

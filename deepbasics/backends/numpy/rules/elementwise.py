@@ -1,6 +1,7 @@
 """Elementwise primitives: `y = f(x)`, each with its derivative beside it.
 
-In every vjp, `g` is the cotangent of the result `y`; the shapes of broadcast arguments are restored by the engine.
+In every vjp, `g` is the cotangent of the result `y`; the shapes of broadcast arguments are restored
+by the engine.
 """
 
 import math
@@ -10,7 +11,7 @@ import numpy as np
 from deepbasics import config, dtypes
 from deepbasics.backends.numpy.trace import Traced, primitive
 
-# arithmetic ---------------------------------------------------------------------------------------------------------
+# arithmetic ---------------------------------------------------------------------------------------
 
 negative = primitive("negative", np.negative, lambda g, y, x: negative(g))
 add = primitive("add", np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
@@ -60,7 +61,7 @@ rsqrt = primitive(
     domain=(0.2, 2.0),
 )
 
-# exponentials and logarithms ----------------------------------------------------------------------------------------
+# exponentials and logarithms ----------------------------------------------------------------------
 
 exp = primitive("exp", np.exp, lambda g, y, x: multiply(g, y))
 exp2 = primitive("exp2", np.exp2, lambda g, y, x: multiply(multiply(g, y), math.log(2)))
@@ -86,7 +87,7 @@ def _safe_log(a):
     return log(where(equal(a, 0), 1.0, a))
 
 
-# trigonometric and hyperbolic ---------------------------------------------------------------------------------------
+# trigonometric and hyperbolic ---------------------------------------------------------------------
 
 sin = primitive("sin", np.sin, lambda g, y, x: multiply(g, cos(x)))
 cos = primitive("cos", np.cos, lambda g, y, x: negative(multiply(g, sin(x))))
@@ -129,7 +130,7 @@ arctanh = primitive(
     domain=(-0.9, 0.9),
 )
 
-# kinks: the derivative chosen where there are two (see docs/differences.md) ------------------------------------------
+# kinks: the derivative chosen where there are two (see docs/differences.md) -----------------------
 
 absolute = primitive("abs", np.absolute, lambda g, y, x: multiply(g, sign(x)), analytic=False)
 sign = primitive("sign", np.sign, None, analytic=False)
@@ -191,7 +192,7 @@ clip = primitive(
     analytic=False,
 )
 
-# comparisons and logic: no derivative --------------------------------------------------------------------------------
+# comparisons and logic: no derivative -------------------------------------------------------------
 
 equal = primitive("equal", np.equal, None, None, analytic=False)
 not_equal = primitive("not_equal", np.not_equal, None, None, analytic=False)
@@ -232,7 +233,7 @@ def cast_like(x, like):
     return multiply(x, np.ones((), like.dtype))
 
 
-# special functions --------------------------------------------------------------------------------------------------
+# special functions --------------------------------------------------------------------------------
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -275,7 +276,7 @@ softplus = primitive(
 
 
 def promoted(call):
-    """An operator: both arguments in their common dtype, a Python float making an int tensor float."""
+    """An operator: arguments in their common dtype; a Python float makes an int tensor float."""
 
     def operator(a, b):
         da, db = getattr(a, "dtype", None), getattr(b, "dtype", None)
@@ -312,7 +313,8 @@ def _install_operators():
         "ge": greater_equal, "and": logical_and, "or": logical_or,
     }  # fmt: skip
     for name, call in compare.items():
-        setattr(Traced, f"__{name}__", lambda a, b, f=promoted(call): f(a, b))
+        safe = promoted(call)
+        setattr(Traced, f"__{name}__", lambda a, b, f=safe: f(a, b))
     Traced.__neg__ = lambda a: negative(a)
     Traced.__abs__ = lambda a: absolute(a)
     Traced.__invert__ = lambda a: logical_not(a)

@@ -1,4 +1,4 @@
-"""Random bits by counter. The counter is a tensor (a Variable advanced by the step); key and shape are settings."""
+"""Random bits by counter: a tensor that the step advances; key and shape are settings."""
 
 from deepbasics import random
 from deepbasics.backends.numpy.trace import primitive

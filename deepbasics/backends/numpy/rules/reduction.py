@@ -1,4 +1,4 @@
-"""Reductions: `axis` is a tuple of non-negative axes, `keepdims` a bool; ops has normalised both."""
+"""Reductions: `axis` is a tuple of non-negative axes, `keepdims` a bool; ops has seen to it."""
 
 import numpy as np
 

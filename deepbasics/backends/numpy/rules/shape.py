@@ -1,4 +1,4 @@
-"""Primitives that move, select or join elements. Settings (shapes, axes, keys) are keywords and never tensors."""
+"""Primitives that move, select or join elements; settings are keywords and never tensors."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Random bits by counter: drawn by NumPy on the CPU, computed on the device elsewhere; the same bits."""
+"""Random bits by counter: by NumPy on the CPU, on the device elsewhere; the same bits."""
 
 import torch
 from torch import Tensor
