@@ -85,6 +85,10 @@ def test_nan_never_improves():
     assert stopping.best_epoch == 3
 
 
+def test_training_never_stops_after_its_first_epoch():
+    assert train(EarlyStopping(), [math.nan, math.nan, math.nan]).epoch == 1
+
+
 def test_a_missing_value_is_warned_of_and_does_nothing():
     with pytest.warns(UserWarning, match="EarlyStopping watches 'val_loss'.*there is: loss"):
         model = train(EarlyStopping(), [1, 2], name="loss")

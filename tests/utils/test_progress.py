@@ -120,6 +120,13 @@ def test_mode_two_prints_one_line_without_a_bar(clock):
     assert text == "20/20 - 0s - 500us/step - loss: 0.0500\n"
 
 
+def test_the_first_step_is_left_out_of_the_step_time(clock):
+    bar = Progbar(3, verbose=2, stream=io.StringIO())
+    clock.now += 60.0
+    bar.update(1)
+    assert run(bar, clock, 3, seconds=0.0).startswith("3/3 - 60s - 0s/step")
+
+
 def test_negative_values_read_the_same_in_both_modes(clock):
     for verbose in (1, 2):
         bar = Progbar(1, verbose=verbose, stream=io.StringIO())
