@@ -62,11 +62,11 @@ def _check_finite(name: str, y: np.ndarray) -> None:
 def _check_shape(name: str, y: np.ndarray, output: tuple[int | None, ...]) -> None:
     labels = y.shape[1:]
     expected = output[1:]
-    if labels == expected or (*labels, 1) == expected or labels == (*expected, 1):
+    if _fits_or_column(labels, expected) or _fits((*labels, 1), expected):
         return
     problem = f"{name} got labels of shape {y.shape} for a model output of shape {_show(output)}"
     classes = expected[-1] if expected else None
-    if name in _ONE_HOT and labels in (expected[:-1], (*expected[:-1], 1)):
+    if name in _ONE_HOT and _fits_or_column(labels, expected[:-1]):
         raise ValueError(
             f"{problem}; it expects one-hot labels of shape {_show(output)}.\n"
             f"Your labels look like class ids: pass utils.to_categorical(y, {classes}), or "
@@ -88,6 +88,18 @@ def _check_shape(name: str, y: np.ndarray, output: tuple[int | None, ...]) -> No
     )
 
 
+def _fits(labels: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Whether two shapes are one; None stands for any size."""
+    return len(labels) == len(expected) and all(
+        e in (None, n) for n, e in zip(labels, expected, strict=True)
+    )
+
+
+def _fits_or_column(labels: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Whether the shapes are one, up to a further last axis of size 1 of the labels."""
+    return _fits(labels, expected) or _fits(labels, (*expected, 1))
+
+
 def _show(shape: tuple[int | None, ...]) -> str:
     return str(tuple("batch" if n is None else n for n in shape)).replace("'", "")
 
@@ -98,7 +110,11 @@ def _check_range(name: str, y: np.ndarray) -> None:
     low, high = _RANGES[name]
     if low <= y.min() and y.max() <= high:
         return
-    hint = f"Map your two classes to {low:g} and {high:g}, for instance y = (y == y.max())."
+    hint = (
+        f"Map two classes to {low:g} and {high:g}, for instance by "
+        f"np.where(y == y.max(), {high:g}, {low:g}); "
+        'numbers to predict go with a loss such as "mean_squared_error".'
+    )
     if name in _ONE_HOT:
         hint = "Pass one-hot labels, or probabilities."
     elif low == 0 and set(np.unique(y[:10000]).tolist()) <= {-1, 1}:
@@ -114,13 +130,13 @@ def _check_range(name: str, y: np.ndarray) -> None:
 def _check_class_ids(loss: FunctionLoss, y: np.ndarray, output: tuple[int | None, ...]) -> None:
     axis = loss.parameters["axis"]
     classes = output[axis]
-    expected = output[1:] if len(output) < 2 else tuple(np.delete(output, axis)[1:])
-    if y.shape[1:] not in (expected, (*expected, 1)):
+    expected = tuple(n for i, n in enumerate(output) if i not in (0, axis % len(output)))
+    if not _fits_or_column(y.shape[1:], expected):
         problem = (
             f"{_SPARSE} got labels of shape {y.shape}; it expects integer class ids of shape "
-            f"{(len(y), *expected)}."
+            f"{_show((len(y), *expected))}."
         )
-        if y.shape[1:] == output[1:]:
+        if _fits(y.shape[1:], output[1:]):
             problem += (
                 "\nYour labels look one-hot: pass y.argmax(axis=-1), or compile with "
                 'loss="categorical_crossentropy".'
@@ -144,7 +160,7 @@ def _check_ids_fit(y: np.ndarray, classes: int) -> None:
     if low >= 0 and high < classes:
         return
     hint = f"Give the last layer {high + 1} units."
-    if classes == 1:
+    if classes == 1 and high < 2:
         hint = 'One output with two classes goes with "binary_crossentropy" and a sigmoid.'
     elif low < 0:
         hint = "Renumber the classes with np.unique(y, return_inverse=True)."
