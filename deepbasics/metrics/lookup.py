@@ -108,8 +108,8 @@ def resolve(
         kind = _kind(loss, y_true_shape, y_pred_shape)
         return _BY_KIND[identifier][kind](name=identifier)
     found = get(identifier)
-    if isinstance(found, losses.FunctionLoss):
-        found = found.call
+    if isinstance(found, losses.Loss):  # its values per sample, whatever its reduction
+        return MeanMetricWrapper(found.call, name=found.name)
     metric = found if isinstance(found, Metric) else MeanMetricWrapper(found)
     if isinstance(identifier, str):
         metric.name = identifier
