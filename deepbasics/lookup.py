@@ -54,15 +54,21 @@ class Lookup:
         if thing is None:
             return None
         if hasattr(thing, "get_config"):
-            return {"class_name": type(thing).__name__, "config": thing.get_config()}
+            config = thing.get_config()
+            if "fn" in config:
+                config["fn"] = config["fn"].__name__
+            return {"class_name": type(thing).__name__, "config": config}
         return thing.__name__
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """The inverse of `serialize`; `custom_objects` adds names."""
+        """The inverse of `serialize`; `custom_objects` adds functions and classes by name."""
         if not isinstance(config, Mapping):
             return self.get(config, custom_objects)
         found = self.find(config["class_name"], custom_objects)
-        return found.from_config(dict(config["config"]))
+        arguments = dict(config["config"])
+        if "fn" in arguments:
+            arguments["fn"] = self.find(arguments["fn"], custom_objects)
+        return found.from_config(arguments)
 
 
 def class_of(

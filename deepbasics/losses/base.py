@@ -173,21 +173,21 @@ class FunctionLoss(Loss):
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        fn: Callable[..., Any],
         reduction: str | None = MEAN,
         name: str | None = None,
         dtype: str | None = None,
         **parameters: Any,
     ) -> None:
-        super().__init__(name or getattr(function, "__name__", None), reduction, dtype)
-        self.function = function
+        super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
+        self.fn = fn
         self.parameters = parameters
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.function(y_true, y_pred, **self.parameters)
+        return self.fn(y_true, y_pred, **self.parameters)
 
     def get_config(self) -> dict[str, Any]:
-        return {"function": self.function, **super().get_config(), **self.parameters}
+        return {"fn": self.fn, **super().get_config(), **self.parameters}
 
 
 class LibraryLoss(FunctionLoss):

@@ -29,7 +29,7 @@ _LOOKUP = Lookup(
     "loss",
     _FUNCTIONS
     | {old: _FUNCTIONS[name] for old, name in (_SHORT | _LEGACY).items()}
-    | {loss.__name__: loss for loss in CLASSES},
+    | {loss.__name__: loss for loss in [*CLASSES, FunctionLoss]},
 )
 
 

@@ -118,7 +118,7 @@ def resolve(
 
 def _kind(loss: Any, y_true_shape: Sequence[Any], y_pred_shape: Sequence[Any]) -> str:
     loss = losses.resolve(loss)
-    function = getattr(getattr(loss, "function", None), "__name__", None)
+    function = getattr(getattr(loss, "fn", None), "__name__", None)
     if function in _KINDS:
         return _KINDS[function]
     if y_pred_shape[-1] == 1:

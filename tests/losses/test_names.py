@@ -50,6 +50,16 @@ def test_arguments_survive_serialisation():
     assert again.get_config() == expected
 
 
+def test_a_function_of_ones_own_is_serialised_by_its_name():
+    def own(y_true, y_pred):
+        return y_true - y_pred
+
+    plain = losses.serialize(losses.FunctionLoss(own, reduction="sum"))
+    assert plain["config"]["fn"] == "own"
+    again = losses.deserialize(plain, {"own": own})
+    assert (again.fn, again.reduction, again.name) == (own, "sum", "own")
+
+
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'binary_crossentropy'"):
         losses.get("binary_crossentopy")

@@ -170,6 +170,13 @@ def test_a_metric_is_named_as_the_user_wrote_it(backend, identifier, name):
     assert float(metric.result()) == 2.0
 
 
+def test_a_function_of_ones_own_is_serialised_by_its_name():
+    plain = metrics.serialize(metrics.MeanMetricWrapper(_own, name="mine"))
+    assert plain["config"]["fn"] == "_own"
+    again = metrics.deserialize(plain, {"_own": _own})
+    assert (again.fn, again.name) == (_own, "mine")
+
+
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(ValueError, match=r"Unknown metric 'presicion'\. Did you mean 'precision'"):
         metrics.get("presicion")

@@ -5,8 +5,8 @@ import pytest
 
 from deepbasics import activations, ops
 
-keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 torch = pytest.importorskip("torch", reason="Keras is compared on its torch backend")
+keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 
 # Rounding of a few operations, relative to values of about 1 (glu and softmax sum a row).
 TOLERANCE = {"float32": {"rtol": 1e-5, "atol": 1e-6}, "float64": {"rtol": 1e-11, "atol": 1e-13}}

@@ -9,8 +9,8 @@ import pytest
 
 from deepbasics import losses, ops
 
-keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 torch = pytest.importorskip("torch", reason="Keras is compared on its torch backend")
+keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 
 # Relative and absolute: rounding of a few operations on numbers near 1, in each dtype.
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-6}, "float64": {"rtol": 1e-11, "atol": 1e-12}}

@@ -7,8 +7,8 @@ import pytest
 
 from deepbasics import metrics, ops
 
+pytest.importorskip("torch", reason="Keras is compared on its torch backend")
 keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
-torch = pytest.importorskip("torch", reason="Keras is compared on its torch backend")
 
 # float32 sums of some hundred terms, in another order.
 TOLERANCE = {"rtol": 2e-5, "atol": 2e-6}
