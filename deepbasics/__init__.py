@@ -1,9 +1,62 @@
-"""deepbasics: Keras' comfort on swappable backends that agree."""
+"""deepbasics: Keras' comfort on swappable backends that agree.
 
-from deepbasics.backends.registry import set_backend, use_backend
-from deepbasics.ops.core import grad, value_and_grad
-from deepbasics.variables import Variable
+Everything here is imported when it is first used, so `import deepbasics` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from deepbasics import legacy_modules
 
 __version__ = "0.1.0"
 
-__all__ = ["Variable", "grad", "set_backend", "use_backend", "value_and_grad"]
+_MODULES = (
+    *("activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers"),
+    *("layers", "losses", "metrics", "models", "ops", "optimizers", "parity", "plots", "random"),
+    *("regularizers", "testing", "tree", "utils"),
+)
+_HOMES = {
+    "Constraint": "constraints",
+    "Initializer": "initializers",
+    "Input": "layers",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "Sequential": "models",
+    "Variable": "variables",
+    "grad": "ops",
+    "set_backend": "backends.registry",
+    "use_backend": "backends.registry",
+    "value_and_grad": "ops",
+}
+
+__all__ = ["__version__", "version", *_MODULES, *_HOMES]
+
+
+def version() -> str:
+    """The version of deepbasics."""
+    return __version__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES or name in legacy_modules.MODULES:
+        return import_module(f"deepbasics.{name}")
+    if name in _HOMES:
+        found = getattr(import_module(f"deepbasics.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
+    if name.startswith("__"):
+        raise AttributeError(name)
+    from deepbasics.errors import nearest
+
+    raise AttributeError(f"deepbasics has no {name!r}.{nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+legacy_modules.install()

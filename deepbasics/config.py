@@ -19,7 +19,9 @@ def _one_of(kind: str, value: str, valid: tuple[str, ...]) -> str:
 
 
 _settings = {
-    "floatx": _one_of("floatx", os.environ.get("DEEPBASICS_FLOATX") or "float32", _FLOATS),
+    "floatx": _one_of(
+        "value of DEEPBASICS_FLOATX", os.environ.get("DEEPBASICS_FLOATX") or "float32", _FLOATS
+    ),
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
 }
@@ -57,3 +59,17 @@ def image_data_format() -> str:
 def set_image_data_format(value: str) -> None:
     """Set where image layers expect the channels: "channels_last" or "channels_first"."""
     _settings["image_data_format"] = _one_of("image data format", value, _FORMATS)
+
+
+def backend() -> str:
+    """The name of the active backend: "numpy", "torch"."""
+    from deepbasics.backends import registry  # which reads its own environment variables
+
+    return registry.active().name
+
+
+def set_backend(name: str, device: str | None = None) -> None:
+    """Make a backend the default for what follows."""
+    from deepbasics.backends import registry
+
+    registry.set_backend(name, device)

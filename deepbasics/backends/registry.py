@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from deepbasics.backends.protocol import Backend
 from deepbasics.errors import BackendUnavailable, unknown
@@ -23,6 +22,8 @@ _default: list[Backend] = []
 @cache
 def _paths() -> dict[str, str]:
     """Where each backend's class is: the two that ship, then those of other packages."""
+    from importlib.metadata import entry_points  # takes 30 ms
+
     return {e.name: e.value for e in entry_points(group=GROUP)} | _BUILTIN
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import config, constraints, dtypes, initializers, legacy, ops, regularizers
+from deepbasics import (
+    config,
+    constraints,
+    dtypes,
+    initializers,
+    legacy,
+    naming,
+    ops,
+    regularizers,
+)
 from deepbasics.backends import registry
 from deepbasics.layers import scope
 from deepbasics.random import SeedGenerator
@@ -64,7 +73,7 @@ class Layer:
         batch_size: int | None = None,
         weights: Sequence[Any] | None = None,
     ) -> None:
-        self.name = name or scope.unique_name(type(self).__name__)
+        self.name = name or naming.unique_name(type(self).__name__)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype = dtypes.name(dtype) if dtype else config.floatx()
         self.autocast = autocast

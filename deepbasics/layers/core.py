@@ -1,4 +1,4 @@
-"""Input, Dense, Activation, Dropout, Flatten, Reshape, Identity."""
+"""Dense, Activation, Dropout, Flatten, Reshape, Identity."""
 
 import math
 from typing import Any
@@ -7,39 +7,6 @@ from deepbasics import activations, config, constraints, initializers, ops, regu
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.ops.shape import resolve_shape
 from deepbasics.random import SeedGenerator, dropout
-
-
-class InputLayer(Layer):
-    """Says the shape of a model's input; passes it through."""
-
-    def __init__(
-        self,
-        shape: Any = None,
-        batch_size: int | None = None,
-        dtype: str | None = None,
-        batch_shape: Any = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if shape is not None:
-            shape = (shape,) if isinstance(shape, int) else tuple(shape)
-            batch_shape = (batch_size, *shape)
-        if batch_shape is None and not {"input_shape", "batch_input_shape"} & kwargs.keys():
-            raise ValueError("An input needs shape=, without the batch: Input(shape=(784,)).")
-        super().__init__(dtype=dtype, batch_shape=batch_shape, name=name, **kwargs)
-        self.built = True
-
-    def call(self, inputs: Any) -> Any:
-        """The inputs."""
-        return inputs
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The same."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return {"batch_shape": self.batch_input_shape, "dtype": self.dtype, "name": self.name}
 
 
 class Dense(Layer):

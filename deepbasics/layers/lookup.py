@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepbasics.errors import unknown
-from deepbasics.layers import core
+from deepbasics.layers import core, inputs
 from deepbasics.layers.base import Layer
 
 CLASSES: dict[str, type] = {
     c.__name__: c
-    for c in vars(core).values()
+    for module in (core, inputs)
+    for c in vars(module).values()
     if isinstance(c, type) and issubclass(c, Layer) and c is not Layer
 }
 

@@ -1,11 +1,9 @@
 """What a call inherits from the one around it: the training flag, and where losses go."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 
@@ -19,7 +17,6 @@ class Call:
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
 _path: ContextVar[tuple[str, ...]] = ContextVar("path", default=())
-_counters: dict[str, Any] = {}
 
 
 def current() -> Call | None:
@@ -56,26 +53,3 @@ def name_scope(name: str) -> Iterator[tuple[str, ...]]:
 def path() -> tuple[str, ...]:
     """The names of the layers being built, outermost first."""
     return _path.get()
-
-
-def snake_case(name: str) -> str:
-    """A class name as Keras spells it in automatic names.
-
-    >>> snake_case("MaxPooling2D"), snake_case("ReLU"), snake_case("LSTM")
-    ('max_pooling2d', 're_lu', 'lstm')
-    """
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def unique_name(class_name: str) -> str:
-    """`dense`, then `dense_1`, `dense_2`, ...; `clear_session` starts again."""
-    base = snake_case(class_name)
-    n = next(_counters.setdefault(base, count()))
-    return f"{base}_{n}" if n else base
-
-
-def clear_session() -> None:
-    """Forget the automatic names given so far."""
-    _counters.clear()

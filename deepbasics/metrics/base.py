@@ -1,6 +1,5 @@
 """What a metric is: state in Variables, an update over ops, a result; and Mean and Sum."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,17 +7,8 @@ import numpy as np
 
 from deepbasics import config, dtypes, ops
 from deepbasics.losses.base import as_float, same_rank, spread
+from deepbasics.naming import snake_case
 from deepbasics.variables import Variable
-
-
-def snake_case(name: str) -> str:
-    """A class name as Keras writes it for an object: words in lower case.
-
-    >>> snake_case("MeanIoU"), snake_case("AUC"), snake_case("F1Score")
-    ('mean_io_u', 'auc', 'f1_score')
-    """
-    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 class Metric:

@@ -5,7 +5,7 @@ from typing import Any
 
 from deepbasics import tree
 from deepbasics.layers.base import Layer, Shape
-from deepbasics.layers.core import InputLayer
+from deepbasics.layers.inputs import InputLayer
 from deepbasics.models.model import Model
 
 

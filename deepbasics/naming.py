@@ -1,0 +1,33 @@
+"""Names made from class names: `snake_case`, and automatic names that differ."""
+
+import re
+from itertools import count
+
+_counters: dict[str, count] = {}
+
+
+def snake_case(name: str) -> str:
+    """A class name as Keras spells it in automatic names.
+
+    >>> snake_case("MaxPooling2D"), snake_case("ReLU"), snake_case("LSTM"), snake_case("F1Score")
+    ('max_pooling2d', 're_lu', 'lstm', 'f1_score')
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(class_name: str) -> str:
+    """`dense`, then `dense_1`, `dense_2`, ...; `clear_session` starts again."""
+    base = snake_case(class_name)
+    n = next(_counters.setdefault(base, count()))
+    return f"{base}_{n}" if n else base
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Forget the automatic names given so far; `free_memory` also collects garbage."""
+    _counters.clear()
+    if free_memory:
+        import gc
+
+        gc.collect()
