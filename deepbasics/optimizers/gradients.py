@@ -28,8 +28,8 @@ def in_order(
     for variable in variables:
         if id(variable) not in tracked:
             raise ValueError(
-                f"This optimizer was not built for {variable.path!r}. Use one optimizer for each set "
-                "of variables, or build(variables) with all of them first."
+                f"This optimizer was not built for {variable.path!r}. Use one optimizer for each "
+                "set of variables, or build(variables) with all of them first."
             )
     missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
     if len(missing) == len(variables):

@@ -285,14 +285,18 @@ class Nadam(Optimizer):
         return super().get_config() | own
 
     def update(self, g: Any, w: Any, slots: Tensors, learning_rate: Any, step: Any) -> Update:
-        t = _count(step, w)
+        product = slots["u_product"]
+        t = _count(step, product)  # in its dtype, so that weights of other dtypes agree on it
         base = 0.96**self.schedule_decay
         mu = self.beta_1 * (1 - 0.5 * ops.power(base, t))
         next_mu = self.beta_1 * (1 - 0.5 * ops.power(base, t + 1))
-        product = ops.cast(slots["u_product"], ops.dtype(w)) * mu
+        product = product * mu
+        dtype = ops.dtype(w)
+        m_share = ops.cast(next_mu / (1 - product * next_mu), dtype)
+        g_share = ops.cast((1 - mu) / (1 - product), dtype)
         m, v = _moments(g, slots, self.beta_1, self.beta_2)
-        m_hat = m * (next_mu / (1 - product * next_mu)) + g * ((1 - mu) / (1 - product))
-        v_hat = v / (1 - ops.power(self.beta_2, t))
+        m_hat = m * m_share + g * g_share
+        v_hat = v / (1 - ops.power(self.beta_2, ops.cast(t, dtype)))
         move = m_hat * learning_rate / (ops.sqrt(v_hat) + self.epsilon)
         return w - move, {"momentum": m, "velocity": v, "u_product": product}
 
@@ -443,10 +447,10 @@ class Adafactor(Optimizer):
         self._set(clip_threshold=clip_threshold, relative_step=relative_step)
 
     def slot_groups(self) -> list[dict[str, float]]:
-        return [{"row": 0.0, "column": 0.0}, {"velocity": 0.0}]
+        return [{"row": 0.0, "column": 0.0, "velocity": 0.0}]
 
     def slot_shape(self, slot: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        if slot == "velocity":
+        if slot not in ("row", "column"):
             return shape
         if len(shape) < 2:
             return ()
