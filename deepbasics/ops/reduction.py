@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from deepbasics.ops import elementwise
 from deepbasics.ops.call import axes, call, dtype_of, float_tensor, one_axis, tensor
 
@@ -118,9 +120,29 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product over `axis`."""
+    """The product over `axis`; bools count as int32. The gradient is right at zeros too."""
     x = tensor(x)
-    return call("prod", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
+    if dtype_of(x) == "bool":
+        x = tensor(x, "int32")
+    over = axes(axis, len(x.shape))
+    kept = tuple(1 if a in over else n for a, n in enumerate(x.shape))
+    rest = tuple(a for a in range(len(x.shape)) if a not in over)
+    shape = tuple(x.shape[a] for a in rest)
+    x = call("transpose", x, axes=(*over, *rest))
+    x = call("reshape", x, shape=(math.prod(x.shape[: len(over)]), *shape))
+    y = _halved(x) if x.shape[0] else tensor(np.ones(shape, dtype_of(x)))
+    return call("reshape", y, shape=kept if keepdims else shape)
+
+
+def _halved(x: Tensor) -> Tensor:
+    """The product over the first axis: one half times the other, until one is left."""
+    while (n := x.shape[0]) > 1:
+        half = n // 2
+        low, high = (call("getitem", x, key=(slice(a, a + half),)) for a in (0, half))
+        folded = call("multiply", low, high)
+        odd = [call("getitem", x, key=(slice(n - 1, n),))] if n % 2 else []
+        x = call("concatenate", folded, *odd, axis=0) if odd else folded
+    return x
 
 
 def cumsum(x: Any, axis: int | None = None) -> Tensor:

@@ -55,8 +55,8 @@ class TorchBackend:
         """The value on the host."""
         if not isinstance(tensor, torch.Tensor):
             return as_array(tensor)
-        tensor = tensor.detach().cpu()
-        return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy()
+        tensor = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+        return tensor.numpy(force=True)  # from a device, a graph, or the zeros that autograd saves
 
     def is_tensor(self, value: Any) -> bool:
         """Whether it is a torch tensor."""

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from deepbasics import config, dtypes
+from deepbasics.backends.numpy.rules import special
 from deepbasics.backends.numpy.trace import Traced, primitive
 
 # arithmetic ---------------------------------------------------------------------------------------
@@ -26,19 +27,31 @@ divide = primitive(
     lambda g, y, a, b: negative(divide(multiply(g, y), b)),
     domain=(0.5, 2.0),
 )
-power = primitive(
-    "power",
-    np.power,
-    lambda g, y, a, b: multiply(g, multiply(b, power(a, subtract(b, 1)))),
-    lambda g, y, a, b: multiply(g, where(equal(a, 0), 0.0, multiply(y, _safe_log(a)))),
-    domain=(0.5, 2.0),
-)
+
+
+def _power_vjp_base(g, y, a, b):
+    """g b a^(b-1), and 0 where b is 0, also at a = 0 where the formula is 0 · ∞."""
+    if isinstance(b, (int, float)):
+        return multiply(g, multiply(b, power(a, b - 1)) if b else 0)
+    zero = equal(b, 0)
+    return multiply(g, multiply(b, power(where(zero, 1.0, a), subtract(b, 1))))
+
+
+def _power_vjp_exponent(g, y, a, b):
+    """g a^b log(a), and its limit 0 where a is 0 and b is not negative."""
+    zero = logical_and(equal(a, 0), greater_equal(b, 0))
+    return multiply(g, multiply(y, where(zero, 0.0, log(where(zero, 1.0, a)))))
+
+
+power = primitive("power", np.power, _power_vjp_base, _power_vjp_exponent, domain=(0.5, 2.0))
 square = primitive("square", np.square, lambda g, y, x: multiply(multiply(g, x), 2))
 reciprocal = primitive(
     "reciprocal", np.reciprocal, lambda g, y, x: negative(multiply(g, square(y))), domain=(0.5, 2.0)
 )
 sqrt = primitive("sqrt", np.sqrt, lambda g, y, x: divide(multiply(g, 0.5), y), domain=(0.2, 2.0))
-floor_divide = primitive("floor_divide", np.floor_divide, None, None, domain=(0.5, 2.0))
+floor_divide = primitive(
+    "floor_divide", np.floor_divide, None, None, domain=(0.5, 2.0), analytic=False
+)
 mod = primitive(
     "mod",
     np.mod,
@@ -56,7 +69,7 @@ def _rsqrt(x, out=None):
 rsqrt = primitive(
     "rsqrt",
     _rsqrt,
-    lambda g, y, x: multiply(multiply(g, -0.5), divide(y, x)),
+    lambda g, y, x: multiply(multiply(g, -0.5), multiply(y, square(y))),
     kind="out",
     domain=(0.2, 2.0),
 )
@@ -77,14 +90,10 @@ log10 = primitive(
 logaddexp = primitive(
     "logaddexp",
     np.logaddexp,
-    lambda g, y, a, b: multiply(g, exp(subtract(a, y))),
-    lambda g, y, a, b: multiply(g, exp(subtract(b, y))),
+    lambda g, y, a, b: multiply(g, sigmoid(subtract(a, b))),
+    lambda g, y, a, b: multiply(g, sigmoid(subtract(b, a))),
     analytic=False,
 )
-
-
-def _safe_log(a):
-    return log(where(equal(a, 0), 1.0, a))
 
 
 # trigonometric and hyperbolic ---------------------------------------------------------------------
@@ -105,11 +114,19 @@ arccos = primitive(
     domain=(-0.9, 0.9),
 )
 arctan = primitive("arctan", np.arctan, lambda g, y, x: divide(g, add(square(x), 1)))
+
+
+def _radius(a, b):
+    """a² + b², and 1 at the origin, where the angle jumps and is given the derivative 0."""
+    r = add(square(a), square(b))
+    return where(equal(r, 0), 1.0, r)
+
+
 arctan2 = primitive(
     "arctan2",
     np.arctan2,
-    lambda g, y, a, b: divide(multiply(g, b), add(square(a), square(b))),
-    lambda g, y, a, b: negative(divide(multiply(g, a), add(square(a), square(b)))),
+    lambda g, y, a, b: divide(multiply(g, b), _radius(a, b)),
+    lambda g, y, a, b: negative(divide(multiply(g, a), _radius(a, b))),
     domain=(0.2, 2.0),
     analytic=False,
 )
@@ -235,17 +252,9 @@ def cast_like(x, like):
 
 # special functions --------------------------------------------------------------------------------
 
-_erf = np.frompyfunc(math.erf, 1, 1)
-
-
-def _erf_forward(x, out=None):
-    y = np.asarray(_erf(x)).astype(np.asarray(x).dtype)
-    return y if out is None else np.copyto(out, y) or out
-
-
 erf = primitive(
     "erf",
-    _erf_forward,
+    special.erf,
     lambda g, y, x: multiply(multiply(g, exp(negative(square(x)))), 2 / math.sqrt(math.pi)),
     kind="out",
     analytic=False,

@@ -55,7 +55,7 @@ log_softmax = primitive("log_softmax", _log_softmax, _log_softmax_vjp, kind="out
 
 
 def _sigmoid_crossentropy(z, labels, out=None):
-    out = np.multiply(z, labels, out=out)
+    out = np.asarray(np.multiply(z, labels, out=out))  # NumPy makes scalars of 0-d arrays
     np.subtract(np.maximum(z, 0), out, out=out)
     return np.add(out, np.log1p(np.exp(-np.abs(z))), out=out)
 

@@ -1,5 +1,7 @@
 """Random bits by counter: a tensor that the step advances; key and shape are settings."""
 
+import numpy as np
+
 from deepbasics import random
 from deepbasics.backends.numpy.trace import primitive
 
@@ -9,7 +11,11 @@ def _mask(counter, key, threshold, shape, out=None):
 
 
 def _bits32(counter, key, shape, out=None):
-    return random.bits32_kernel(int(counter), key, shape, out=out)
+    bits = random.bits32_kernel(int(counter), key, shape)
+    if out is None:
+        return bits.astype(np.int64)  # as torch, which cannot compute in uint32
+    np.copyto(out, bits)
+    return out
 
 
 random_mask = primitive(  # True where the element's 32 random bits are at least `threshold`

@@ -25,9 +25,14 @@ def _reducer(ufunc):
     return forward
 
 
+def _sum(x, axis, keepdims=False, out=None):
+    # in the dtype of x: NumPy's own choice would widen int32
+    return np.add.reduce(x, axis=axis, dtype=x.dtype, keepdims=keepdims, out=out)
+
+
 sum_ = primitive(
     "sum",
-    _reducer(np.add),
+    _sum,
     lambda g, y, x, axis, keepdims=False: _spread(g, x, axis, keepdims),
     kind="out",
 )
@@ -59,7 +64,7 @@ argmin = primitive("argmin", _argmin, None, kind="out", analytic=False)
 
 
 def _cumsum(x, axis, out=None):
-    return np.add.accumulate(x, axis=axis, out=out)
+    return np.add.accumulate(x, axis=axis, dtype=x.dtype, out=out)
 
 
 cumsum = primitive(

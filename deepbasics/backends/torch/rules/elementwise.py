@@ -23,6 +23,18 @@ def _where(condition: Tensor, a: Tensor | float, b: Tensor | float) -> Tensor:
     return torch.where(condition, a, b)
 
 
+def _sign(x: Tensor) -> Tensor:
+    """torch's own makes 0 of NaN."""
+    x = x.detach()
+    return torch.where(torch.isnan(x), x, torch.sign(x))
+
+
+def _floor_divide(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """Piecewise constant; torch's own refuses to be part of a gradient."""
+    a, b = both(a, b)
+    return a.detach() // b.detach()
+
+
 RULES = {
     "negative": torch.negative,
     "add": lambda a, b: a + b,
@@ -34,7 +46,7 @@ RULES = {
     "reciprocal": torch.reciprocal,
     "sqrt": torch.sqrt,
     "rsqrt": torch.rsqrt,
-    "floor_divide": lambda a, b: a // b,
+    "floor_divide": _floor_divide,
     "mod": lambda a, b: a % b,
     "exp": torch.exp,
     "exp2": torch.exp2,
@@ -58,7 +70,7 @@ RULES = {
     "arccosh": torch.arccosh,
     "arctanh": torch.arctanh,
     "abs": torch.abs,
-    "sign": torch.sign,
+    "sign": _sign,
     "floor": torch.floor,
     "ceil": torch.ceil,
     "round": torch.round,

@@ -14,13 +14,16 @@ def _sparse_softmax_crossentropy(z: Tensor, labels: Tensor) -> Tensor:
     return -torch.log_softmax(z, -1).gather(-1, labels[..., None])[..., 0]
 
 
+def _sigmoid_crossentropy(z: Tensor, labels: Tensor) -> Tensor:
+    """No small difference of large numbers: F.binary_cross_entropy_with_logits has one."""
+    return -torch.lerp(F.logsigmoid(-z), F.logsigmoid(z), labels)
+
+
 RULES = {
     "matmul": torch.matmul,
     "softmax": lambda x, axis: torch.softmax(x, axis),
     "log_softmax": lambda x, axis: torch.log_softmax(x, axis),
-    "sigmoid_crossentropy": lambda z, labels: F.binary_cross_entropy_with_logits(
-        z, labels, reduction="none"
-    ),
+    "sigmoid_crossentropy": _sigmoid_crossentropy,
     "softmax_crossentropy": lambda z, labels: -(labels * torch.log_softmax(z, -1)).sum(-1),
     "sparse_softmax_crossentropy": _sparse_softmax_crossentropy,
     "one_hot": _one_hot,
