@@ -33,7 +33,7 @@ _HOMES = {
     "value_and_grad": "ops",
 }
 
-__all__ = ["__version__", "version", *_MODULES, *_HOMES]
+__all__ = ["__version__", "version", *_MODULES, *_HOMES]  # noqa: PLE0604 - they are strings
 
 
 def version() -> str:

@@ -255,12 +255,12 @@ def _warn_once(where: str, used: list[str], replaced: dict, advice: str) -> None
     old = f"{where}({', '.join(f'{name}=…' for name in used)})"
     new = ", ".join(f"{name}={value!r}" for name, value in replaced.items())
     text = f"{old} is an old spelling: write {new}." if new else f"{old} has no effect: {advice}."
-    warnings.warn(text, DeprecationWarning, stacklevel=_level_of_caller())
+    warnings.warn(text, DeprecationWarning, stacklevel=level_of_caller())
     _warned.add(key)  # only now: where warnings are errors, every use is one
 
 
-def _level_of_caller() -> int:
-    """The `stacklevel` at which `_warn_once` finds the first frame outside this package."""
+def level_of_caller() -> int:
+    """The `stacklevel` at which its caller sees the first frame outside this package."""
     frame, level = sys._getframe(2), 2
     while frame.f_back and frame.f_code.co_filename.startswith(PACKAGE):
         frame, level = frame.f_back, level + 1

@@ -36,6 +36,8 @@ class Variable:
     array([2., 3.], dtype=float32)
     """
 
+    moves = 0  # how often storage has changed place: what was recorded before is stale
+
     def __init__(
         self,
         initializer: Any,
@@ -104,6 +106,7 @@ class Variable:
     def rehome(self, flat: "Variable", offset: int) -> None:
         """Move the storage into `flat`, from `offset` on; the value goes along."""
         value = self.numpy()
+        Variable.moves += 1
         self.data = self.backend.view(flat.data, offset, self.shape)
         self.home = Home(flat, offset)
         self.assign(value)
@@ -123,6 +126,7 @@ class Variable:
     def to(self, backend: Any) -> None:
         """Move to another backend; a view keeps to its flat Variable, which must be moved first."""
         value = self.numpy()
+        Variable.moves += 1
         self.backend = backend
         if self.home is None:
             self.data = backend.allocate(value, self.dtype)

@@ -1,6 +1,6 @@
 """What `fit`, `evaluate` and `predict` accept, turned into batches."""
 
-from deepbasics.data.arrays import as_arrays, rows, split_validation
+from deepbasics.data.arrays import as_arrays, check_lengths, split_validation
 from deepbasics.data.sources import (
     ArraySource,
     BatchSource,
@@ -17,7 +17,7 @@ __all__ = [
     "Sequence",
     "Source",
     "as_arrays",
+    "check_lengths",
     "is_batches",
-    "rows",
     "split_validation",
 ]

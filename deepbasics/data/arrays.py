@@ -35,6 +35,8 @@ def _as_array(data: Any, name: str) -> np.ndarray:
         _check_columns(data, name)
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
+    elif hasattr(data, "toarray"):  # a sparse matrix
+        data = data.toarray()
     try:
         array = np.asarray(data)
     except ValueError:
@@ -87,11 +89,12 @@ _TEXT = ("object", "str", "string", "category", "datetime64[ns]")
 
 def rows(name: str, data: Any) -> int:
     """The number of rows that all arrays in a nest share; ValueError if they differ."""
-    counts = {len(a) for a in tree.flatten(data)}
+    arrays = [a for a in tree.flatten(data) if a is not None]
+    counts = {len(a) for a in arrays}
     if len(counts) > 1:
-        shapes = [a.shape for a in tree.flatten(data)]
+        shapes = [a.shape for a in arrays]
         raise ValueError(f"The arrays in {name} differ in their number of rows: shapes {shapes}.")
-    return counts.pop()
+    return counts.pop() if counts else 0
 
 
 def check_lengths(**parts: Any) -> int:
@@ -100,10 +103,10 @@ def check_lengths(**parts: Any) -> int:
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} has {n}" for name, n in counts.items())
         raise ValueError(f"The data differ in their number of rows: {said}.")
-    n = next(iter(counts.values()))
-    if n == 0:
-        raise ValueError("The data are empty: there are no rows in " + ", ".join(counts) + ".")
-    return n
+    if not any(counts.values()):
+        said = ", ".join(counts) or "x"
+        raise ValueError(f"The data are empty: there are no rows in {said}.")
+    return next(iter(counts.values()))
 
 
 def split_validation(parts: Any, split: float) -> tuple[Any, Any]:

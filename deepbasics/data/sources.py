@@ -1,69 +1,82 @@
 """Sources of batches: arrays in memory, or anything that yields batches."""
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any, Protocol
 
 import numpy as np
 
-from deepbasics import tree
+from deepbasics import legacy, tree
 from deepbasics.backends import registry
-from deepbasics.data.arrays import as_arrays, check_lengths
 from deepbasics.random import host
+
+Batch = tuple[int, tuple[Any, ...]]  # the number of rows, and the tensors of (x, y, w), flat
 
 
 class Source(Protocol):
     """Batches for one epoch after the other.
 
-    `structure` is the nest (x, y, w) that flat batches are packed as.
+    `structure` is the nest (x, y, w) that flat batches are packed as; `steps` the number of
+    batches in an epoch, None where nobody knows.
     """
 
     structure: Any
     steps: int | None
 
-    def epoch(self, index: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """(rows, flat tensors) of each batch."""
+    def epoch(self, index: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
 
 
 class ArraySource:
-    """Arrays in memory. Each epoch has an order of its own; the last batch may be smaller.
+    """Arrays in memory. Each pass over them has an order of its own; its last batch may be smaller.
 
     Args:
         parts: (x, y, w), nests of arrays with the same number of rows; None where absent.
         batch_size: rows per batch.
         shuffle: True permutes all rows, "batch" only within each batch.
         key: of the stream of permutations.
+        limit: batches per epoch, if that is not a pass: epochs go on where the last one ended.
     """
 
     def __init__(
-        self, parts: Any, batch_size: int = 32, shuffle: bool | str = False, key: Any = None
+        self,
+        parts: Any,
+        batch_size: int = 32,
+        shuffle: bool | str = False,
+        key: Any = None,
+        limit: int | None = None,
     ) -> None:
         self.structure = parts
-        self._arrays = [a for a in tree.flatten(parts) if a is not None]
         self._present = [a is not None for a in tree.flatten(parts)]
-        self.rows = len(self._arrays[0])
+        arrays = [a for a in tree.flatten(parts) if a is not None]
+        self.rows = len(arrays[0])
         self.batch_size = batch_size
-        self.steps: int = math.ceil(self.rows / batch_size)
+        self.batches = math.ceil(self.rows / batch_size)
+        self.limit = limit
+        self.steps: int = limit or self.batches
         self._shuffle, self._key = shuffle, key
-        self._feed = registry.active().feed(self._arrays)
+        self._feed = registry.active().feed(arrays)
 
-    def epoch(self, index: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """(rows, flat tensors) of each batch."""
+    def epoch(self, index: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        index, first = _place(index, self.batches, self.limit)
+        last = min(self.batches, first + self.steps)
         self._feed.order(self.permutation(index))
-        size, feed = self.batch_size, self._feed
-        n = min(self.rows, self.steps * size)
-        whole = all(self._present)
-        for start in range(0, n, size):
-            stop = min(start + size, n)
+        size, feed, whole = self.batch_size, self._feed, all(self._present)
+        for start in range(first * size, last * size, size):
+            stop = min(start + size, self.rows)
             batch = feed.batch(start, stop)
             yield stop - start, batch if whole else self._with_gaps(batch)
+        _warn_if_short(last - first, self.limit)
 
     def _with_gaps(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:
         stream = iter(batch)
         return tuple(next(stream) if present else None for present in self._present)
 
     def permutation(self, index: int) -> np.ndarray | None:
-        """The order of the rows in epoch `index`, or None for their own."""
+        """The order of the rows in pass `index`, or None for their own."""
         if not self._shuffle:
             return None
         counter = index * host.blocks(self.rows)
@@ -89,6 +102,9 @@ class PyDataset:
     def __getitem__(self, index: int) -> Any:
         raise TypeError("A PyDataset must define __getitem__: the batch at an index.")
 
+    def on_epoch_begin(self) -> None:
+        """Called before each epoch."""
+
     def on_epoch_end(self) -> None:
         """Called after each epoch."""
 
@@ -97,85 +113,114 @@ Sequence = PyDataset
 
 
 class BatchSource:
-    """Batches made elsewhere: a generator, `PyDataset`, torch `DataLoader`, or other iterable."""
+    """Batches made elsewhere: a generator, `PyDataset`, torch `DataLoader`, or other iterable.
+
+    Args:
+        data: yields x, (x, y) or (x, y, sample_weight).
+        prepare: makes (x, y, w) out of these, checked and in the dtypes of the model.
+        shuffle: whether to take the batches of a `PyDataset` in another order in each pass.
+        key: of the stream of permutations.
+        limit: batches per epoch; None: all there are.
+    """
 
     def __init__(
-        self, data: Any, steps: int | None = None, shuffle: bool | str = False, key: Any = None
+        self,
+        data: Any,
+        prepare: Callable[..., Any],
+        shuffle: bool = False,
+        key: Any = None,
+        limit: int | None = None,
     ) -> None:
-        self._data, self._shuffle, self._key = data, shuffle, key
-        self._indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-        self._endless = None if hasattr(data, "__len__") else iter(data)
-        self.steps = steps if steps is not None else len(data) if hasattr(data, "__len__") else None
-        self._first: Any = None
-        self.structure = unpack(self._peek())
-        self.exhausted = False
+        self._data, self._prepare = data, prepare
+        self._shuffle, self._key = shuffle, key
+        self._length = _length(data)
+        self._indexed = self._length is not None and hasattr(data, "__getitem__")
+        self.limit = limit
+        self.steps = limit or self._length
+        self._rest: Iterator[Any] | None = None
+        self._untouched = False  # whether _rest stands at the start of a pass
+        self.structure = self._prepare(*_parts(self._peek()))
 
     def _peek(self) -> Any:
-        """The first batch, which is kept for the first epoch where it cannot be had again."""
-        if self._endless is None:
-            return as_batch(self._data[0] if self._indexed else next(iter(self._data)))
+        """The first batch; where it cannot be had again, it is put back."""
+        if self._indexed and self._length:
+            return self._data[0]
+        rest = iter(() if self._indexed else self._data)
         try:
-            self._first = as_batch(next(self._endless))
+            first = next(rest)
         except StopIteration:
-            raise ValueError("The data are empty: the generator gave no batch.") from None
-        return self._first
+            raise ValueError("The data are empty: they gave no batch.") from None
+        self._rest, self._untouched = chain([first], rest), True
+        return first
 
-    def epoch(self, index: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """(rows, flat tensors) of each batch."""
-        backend = registry.active()
-        for count, batch in enumerate(self._batches(index)):
-            if self.steps is not None and count >= self.steps:
-                break
-            flat = tree.flatten(unpack(as_batch(batch)))
-            tensors = tuple(a if a is None else backend.tensor(a) for a in flat)
-            yield len(flat[0]), tensors
-            if self.steps is not None and count + 1 == self.steps:
-                break
-        if hasattr(self._data, "on_epoch_end"):
-            self._data.on_epoch_end()
+    def epoch(self, index: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        _call(self._data, "on_epoch_begin")
+        backend, count = registry.active(), 0
+        for batch in islice(self._stream(index), self.limit):
+            flat = tree.flatten(self._prepare(*_parts(batch)))
+            count += 1
+            yield len(flat[0]), tuple(a if a is None else backend.tensor(a) for a in flat)
+        _warn_if_short(count, self.limit or self._length)
+        _call(self._data, "on_epoch_end")
 
-    def _batches(self, index: int) -> Iterator[Any]:
-        if self._indexed:
-            order = np.arange(len(self._data))
-            if self._shuffle:
-                order = host.permutation(self._key, index * host.blocks(len(order)), len(order))
-            return (self._data[int(i)] for i in order)
-        if self._endless is None:
+    def _stream(self, index: int) -> Iterator[Any]:
+        """What is left of the pass under way, or the next one; of a generator, what is left."""
+        index, first = _place(index, self._length, self.limit)
+        endless = self._length is None and iter(self._data) is self._data
+        if self._rest is None or not (endless or self._untouched or first):
+            self._rest = self._pass(index)
+        self._untouched = False
+        return self._rest
+
+    def _pass(self, index: int) -> Iterator[Any]:
+        if not self._indexed:
             return iter(self._data)
-        return self._stream()
-
-    def _stream(self) -> Iterator[Any]:
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
-        yield from self._endless
-        self.exhausted = True
+        order = np.arange(self._length)
+        if self._shuffle:
+            order = host.permutation(self._key, index * host.blocks(len(order)), len(order))
+        return (self._data[int(i)] for i in order)
 
 
-def as_batch(batch: Any) -> tuple[Any, ...]:
-    """(x,), (x, y) or (x, y, w) with arrays, floats in floatx."""
-    parts = tuple(batch) if isinstance(batch, (tuple, list)) and len(batch) <= 3 else (batch,)
-    named = zip(("x", "y", "sample_weight"), parts, strict=False)
-    arrays = tuple(tree.map(_in_floatx, as_arrays(part, name)) for name, part in named)
-    check_lengths(**dict(zip(("x", "y", "sample_weight"), arrays, strict=False)))
-    return arrays
+def _place(index: int, batches: int | None, limit: int | None) -> tuple[int, int]:
+    """(which pass over the data epoch `index` belongs to, the batch it starts with)."""
+    if not limit or not batches:
+        return index, 0
+    index, part = divmod(index, math.ceil(batches / limit))
+    return index, part * limit
 
 
-def unpack(batch: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """(x, y, w), with None for what is missing."""
-    return (*batch, None, None)[:3]
+def _length(data: Any) -> int | None:
+    try:
+        return len(data)
+    except TypeError:  # also that of a DataLoader over a stream
+        if isinstance(data, PyDataset):
+            raise
+        return None
 
 
-def _in_floatx(array: np.ndarray | None) -> np.ndarray | None:
-    from deepbasics import config
+def _parts(batch: Any) -> tuple[Any, ...]:
+    if isinstance(batch, (tuple, list)) and len(batch) <= 3:
+        return tuple(batch)
+    return (batch,)
 
-    if array is None or array.dtype.kind != "f":
-        return array
-    return array.astype(config.floatx(), copy=False)
+
+def _call(data: Any, hook: str) -> None:
+    if hasattr(data, hook):
+        getattr(data, hook)()
+
+
+def _warn_if_short(count: int, expected: int | None) -> None:
+    if expected and count < expected:
+        warnings.warn(
+            f"The data ran out after {count} of {expected} batches; the epoch ends here. A "
+            "generator must yield at least steps_per_epoch * epochs batches.",
+            stacklevel=legacy.level_of_caller(),
+        )
 
 
 def is_batches(x: Any) -> bool:
     """Whether `x` yields batches, rather than being the data."""
-    if hasattr(x, "shape") or isinstance(x, (list, tuple, dict)) or hasattr(x, "to_numpy"):
+    if hasattr(x, "shape") or isinstance(x, (list, tuple, dict, str)) or hasattr(x, "to_numpy"):
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))

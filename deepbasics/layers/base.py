@@ -58,6 +58,8 @@ class Layer:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
             cls.__init__ = _constructor(cls, cls.__init__)
+        if "build" in cls.__dict__:
+            cls.build = _builder(cls.build)
 
     def __init__(
         self,
@@ -138,15 +140,12 @@ class Layer:
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape or ())
         initializer = initializers.get(default if initializer is None else initializer)
         variable = Variable(initializer, shape, dtype, trainable, name or "variable")
-        variable.path = "/".join((*self._path(), variable.name))
+        with scope.name_scope(self.name) as path:
+            variable.path = "/".join((*path, variable.name))
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._own_weights.append(variable)
         return variable
-
-    def _path(self) -> tuple[str, ...]:
-        path = scope.path()
-        return path if path and path[-1] == self.name else (*path, self.name)
 
     def sublayers(self) -> Iterator["Layer"]:
         """The layers held in attributes (also in lists, tuples and dicts), in the order they were
@@ -303,9 +302,8 @@ class Layer:
         return x
 
     def _build(self, input_shape: Any) -> None:
-        with scope.name_scope(self.name):
-            self.build(input_shape)
-        self.built = True
+        self.build(input_shape)
+        self.built = True  # Layer.build says nothing
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
@@ -334,6 +332,18 @@ def _constructor(cls: type, init: Any) -> Any:
         init(self, *args, **kwargs)
 
     return __init__
+
+
+def _builder(build: Any) -> Any:
+    """`build` in a scope of the layer's name; the layer knows that it is built, whoever called."""
+
+    @wraps(build)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        with scope.name_scope(self.name):
+            build(self, *args, **kwargs)
+        self.built = True
+
+    return wrapped
 
 
 @cache
@@ -367,19 +377,22 @@ def shapes_of(tree: Any) -> Any:
 
 def infer_output_shape(layer: Layer, input_shape: Any) -> Any:
     """The output shape, from calls on zeros; axes of unknown length are tried with two."""
-    with registry.use_backend("numpy"):
-        first, second = (shapes_of(_on_zeros(layer, input_shape, n)) for n in (2, 3))
+    training = {"training": False} if "training" in _parameters(type(layer)) else {}
+    scopes = scope.call_scope(), scope.name_scope(layer.name)
+    with layer._own_backend(True), scopes[0], scopes[1], np.errstate(all="ignore"):
+        first, second = (
+            shapes_of(layer.call(_zeros(input_shape, n, layer.dtype), **training)) for n in (2, 3)
+        )
     return _merge(first, second)
 
 
-def _on_zeros(layer: Layer, shape: Any, n: int) -> Any:
-    if shape and isinstance(shape, list):
-        return layer.call([_zeros(s, n, layer.dtype) for s in shape])
-    return layer.call(_zeros(shape, n, layer.dtype))
-
-
-def _zeros(shape: Shape, n: int, dtype: str) -> Any:
-    return np.zeros(tuple(n if d is None else d for d in shape), dtype)
+def _zeros(shape: Any, n: int, dtype: str) -> Any:
+    """Zeros of a shape, or a nest of them for a nest of shapes; None becomes `n`."""
+    if isinstance(shape, dict):
+        return {k: _zeros(s, n, dtype) for k, s in shape.items()}
+    if isinstance(shape, list):
+        return [_zeros(s, n, dtype) for s in shape]
+    return ops.zeros(tuple(n if d is None else d for d in shape), dtype)
 
 
 def _merge(a: Any, b: Any) -> Any:

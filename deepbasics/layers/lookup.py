@@ -28,7 +28,10 @@ def deserialize(
     name = config["class_name"]
     if name not in known:
         raise unknown("layer", name, known)
-    return known[name].from_config(dict(config["config"]))
+    found = known[name]
+    if name == "Sequential":
+        return found.from_config(dict(config["config"]), custom_objects)
+    return found.from_config(dict(config["config"]))
 
 
 def _classes() -> dict[str, type]:

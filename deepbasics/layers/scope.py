@@ -42,7 +42,8 @@ def call_scope(training: bool | None = None) -> Iterator[Call]:
 @contextmanager
 def name_scope(name: str) -> Iterator[tuple[str, ...]]:
     """Put `name` in front of the paths of Variables made in the block."""
-    path = (*_path.get(), name)
+    path = _path.get()
+    path = path if path and path[-1] == name else (*path, name)
     token = _path.set(path)
     try:
         yield path

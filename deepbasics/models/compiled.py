@@ -38,31 +38,40 @@ class Compiled:
         for identifier in tree.flatten([self.metrics or [], self.weighted_metrics or []]):
             if identifier is not None and identifier not in ACCURACY:
                 _check_metric(identifier)
-        self.built = False
+        self._chosen_for: Any = None
+        self._built_for: Any = None
         self.output_losses: list[Any] = []
         self.weights: list[float] = []
         self.loss_tracker = Mean(name="loss")
         self.loss_trackers: list[Mean] = []
         self._metrics: list[list[tuple[str, Any, bool]]] = []
 
-    def build(
-        self, names: Sequence[str], y_shapes: Sequence[Any], output_shapes: Sequence[Any]
-    ) -> None:
-        """Resolve loss and metrics of each output, by its name and both shapes (with batch)."""
-        if self.built:
+    def choose_losses(self, names: Sequence[str]) -> None:
+        """Resolve the loss of each output, by its name."""
+        if self._chosen_for == names:
             return
-        several = len(names) > 1
-        chosen = per_output(self.loss, names, "loss")
-        self.output_losses = [losses.resolve(item) for item in chosen]
+        self.output_losses = [losses.resolve(item) for item in per_output(self.loss, names, "loss")]
         self.weights = [
             1.0 if w is None else float(w)
             for w in per_output(self.loss_weights, names, "loss_weights")
         ]
-        if several:
-            self.loss_trackers = [Mean(name=f"{name}_loss") for name in names]
+        self._chosen_for = names
+
+    def build(
+        self, names: Sequence[str], y_shapes: Sequence[Any], output_shapes: Sequence[Any]
+    ) -> bool:
+        """Resolve the metrics of each output, by its name and both shapes (with the batch).
+
+        Returns whether there was something to do: once is enough, until outputs change.
+        """
+        if self._built_for == (names, output_shapes):
+            return False
+        several = len(names) > 1
+        self.loss_trackers = [Mean(name=f"{name}_loss") for name in names] if several else []
         plain = per_output(self.metrics, names, "metrics", lists=True)
         weighted = per_output(self.weighted_metrics, names, "weighted_metrics", lists=True)
         taken: set[str] = set()
+        self._metrics = []
         for i, name in enumerate(names):
             prefix = f"{name}_" if several else ""
             found = []
@@ -74,7 +83,8 @@ class Compiled:
                     label = _free(f"{prefix}{metric.name}", taken, is_weighted)
                     found.append((label, metric, is_weighted))
             self._metrics.append(found)
-        self.built = True
+        self._built_for = (names, output_shapes)
+        return True
 
     @property
     def labels(self) -> list[str]:

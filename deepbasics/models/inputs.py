@@ -1,4 +1,4 @@
-"""From what the user passes to `fit` to sources of batches: casts, checks and class weights."""
+"""From what the user passes to `fit` to checked arrays in the dtypes that the model computes in."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,67 +6,81 @@ from typing import Any
 import numpy as np
 
 from deepbasics import config, tree
-from deepbasics.data import as_arrays
-from deepbasics.data.arrays import check_lengths
+from deepbasics.data import as_arrays, check_lengths
 from deepbasics.losses import check_labels
+from deepbasics.models.compiled import per_output
 
 
-def prepare(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """(x, y, w) as nests of arrays of equal length, floats in floatx; ValueError for no data."""
+def as_data(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
+    """(x, y, w) as nests of arrays of equal length; ValueError for what is no data."""
     parts = {"x": as_arrays(x, "x"), "y": as_arrays(y, "y")}
     parts["sample_weight"] = as_arrays(sample_weight, "sample_weight")
+    if parts["x"] is None:
+        raise ValueError("x is missing: pass an array with one row per sample.")
     check_lengths(**parts)
-    return tuple(tree.map(_in_floatx, part) for part in parts.values())
-
-
-def _in_floatx(array: np.ndarray | None) -> np.ndarray | None:
-    if array is None or array.dtype.kind != "f":
-        return array
-    return array.astype(config.floatx(), copy=False)
+    return tuple(parts.values())
 
 
 def cast_inputs(model: Any, x: Any) -> Any:
-    """Integer inputs as floats, unless the model looks them up."""
-    if not model.takes_floats():
-        return x
-    return tree.map(lambda a: a.astype(model.dtype, copy=False), x)
+    """Inputs in the dtype of the model; integers stay as they are where it looks them up."""
+    all_floats = model.takes_floats()
+
+    def cast(array: np.ndarray) -> np.ndarray:
+        if all_floats or array.dtype.kind == "f":
+            return array.astype(model.dtype, copy=False)
+        return array
+
+    return tree.map(cast, x)
 
 
-def cast_targets(model: Any, y: Any) -> Any:
-    """Integer targets as floats, once instead of in each step, where the loss wants floats."""
-    targets = tree.flatten(y)
-    if any(t is None for t in targets):
-        return y
-    keep = [
-        getattr(loss, "of", None) is None or _takes_ids(loss)
-        for loss in model.compiled.output_losses
-    ]
-    if len(keep) != len(targets):
-        return y
-    cast = [
-        t if k else t.astype(model.dtype, copy=False) for t, k in zip(targets, keep, strict=True)
-    ]
-    return tree.pack_as(y, cast)
+def targets(model: Any, y: Any) -> list[Any]:
+    """One array for each output, None where there is none, checked against the loss.
 
-
-def _takes_ids(loss: Any) -> bool:
-    return loss.of.__name__ == "sparse_categorical_crossentropy"
-
-
-def check_targets(model: Any, y: Any) -> None:
-    """Raise ValueError where a loss cannot mean anything with its targets."""
-    targets = tree.flatten(y)
-    if len(targets) != len(model.compiled.output_losses):
-        return
-    for loss, target, shape in zip(
-        model.compiled.output_losses, targets, model.flat_output_shapes(), strict=True
+    Integers become floats here, once, where the loss computes with floats anyway.
+    """
+    names, losses = model.flat_output_names(), model.compiled.output_losses
+    found = _spread(y, names, "y")
+    for name, loss, target, shape in zip(
+        names, losses, found, model.flat_output_shapes(), strict=True
     ):
         if loss is not None and target is None:
             raise ValueError(
-                "y is missing: the model was compiled with a loss that compares with it."
+                f"y is missing for output {name!r}: the model was compiled with a loss that "
+                "compares with it."
             )
         if loss is not None:
             check_labels(loss, target, shape)
+    return [
+        y if y is None or _keeps_ids(loss, y) else y.astype(model.dtype, copy=False)
+        for loss, y in zip(losses, found, strict=True)
+    ]
+
+
+def _keeps_ids(loss: Any, y: np.ndarray) -> bool:
+    """Whether integer labels stay integers: class ids, and what a loss of the user's own gets."""
+    of = getattr(loss, "of", None)
+    return y.dtype.kind != "f" and (of is None or of.__name__ == "sparse_categorical_crossentropy")
+
+
+def weights(model: Any, w: Any) -> list[Any]:
+    """The sample weights of each output, None where there are none."""
+    names = model.flat_output_names()
+    found = [w] * len(names) if isinstance(w, np.ndarray) else _spread(w, names, "sample_weight")
+    return [None if a is None else a.astype(model.dtype, copy=False) for a in found]
+
+
+def _spread(given: Any, names: list[str], what: str) -> list[Any]:
+    """An array, a list of arrays or a dict of them as one for each output."""
+    if given is None:
+        return [None] * len(names)
+    if isinstance(given, np.ndarray):
+        given = [given]
+    if isinstance(given, list) and len(given) != len(names):
+        raise ValueError(
+            f"{what} has {len(given)} arrays; the model has {len(names)} outputs: "
+            f"{', '.join(names)}."
+        )
+    return per_output(given, names, what)
 
 
 def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, float] | None) -> Any:
@@ -82,18 +96,25 @@ def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, flo
             f"class_weight must be a dict from class id to weight, such as {{0: 1.0, 1: 5.0}}; got "
             f"{class_weight!r}."
         )
-    one_hot = y.ndim > 1 and y.shape[-1] > 1
-    ids = y.argmax(-1) if one_hot else np.rint(y.reshape(len(y))).astype(int)
-    weights = np.ones(ids.shape, config.floatx())
+    if y.ndim > 1 and y.shape[-1] > 1:
+        ids = y.argmax(-1)
+    else:
+        ids = np.rint(y[..., 0] if y.ndim > 1 else y)
+    found = np.ones(ids.shape, config.floatx())
     for class_id, weight in class_weight.items():
-        weights[ids == int(class_id)] = weight
-    return weights
+        found[ids == int(class_id)] = weight
+    return found
 
 
-def check_batch_size(batch_size: Any) -> int:
-    """A positive int; None is 32."""
-    if batch_size is None:
-        return 32
-    if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
-        raise ValueError(f"batch_size must be a positive integer; got {batch_size!r}.")
-    return int(batch_size)
+def count(name: str, value: Any, default: Any = None, least: int = 1) -> Any:
+    """`value` as an int of at least `least`; None is the default. Raises ValueError otherwise."""
+    if value is None:
+        return default
+    try:
+        whole = not isinstance(value, (bool, str)) and int(value) == value
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or value < least:
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name} must be {kind}; got {value!r}.")
+    return int(value)

@@ -6,24 +6,28 @@ from typing import Any
 from deepbasics import tree
 from deepbasics.backends import registry
 from deepbasics.layers.base import Layer, shapes_of
+from deepbasics.models import inputs
+from deepbasics.models.legacy_methods import LegacyMethods
 from deepbasics.models.training import Training
 from deepbasics.utils import summary as text
 from deepbasics.variables import Variable
 
 
-class Model(Training, Layer):
+class Model(Training, LegacyMethods, Layer):
     """The base of models. Subclass it and write `call(self, inputs)`, or use `Sequential`.
 
     A model is a layer (it can be called, and put into another model) with `compile`, `fit`,
     `evaluate` and `predict`.
     """
 
-    _not_sublayers = frozenset({"compiled", "history", "_programs"})
+    _not_sublayers = frozenset({"backend", "compiled", "history", "_programs"})
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self.backend = registry.active()
         self._programs: dict[Any, Any] = {}
+        self._moves = 0
+        self._gathered = False
         self._output_shape: Any = None
         self._input_shape: Any = None
 
@@ -55,22 +59,27 @@ class Model(Training, Layer):
 
     # building -------------------------------------------------------------------------------------
 
-    def build_for(self, x: Any) -> None:
-        """Build on the shape of data, with no rows at stake; check the data if built already."""
-        self.check_inputs(x)
-        if self.built and self._output_shape is not None:
-            return
-        with registry.use_backend(self.backend):
-            outputs = self(tree.map(lambda a: a[:1].astype(self.dtype), x))
-        self._remember_shapes(shapes_of(x), shapes_of(outputs))
+    def build_for(self, x: Any) -> Any:
+        """`x` checked and cast as the model takes it; builds what is not built on one row of it."""
+        x = inputs.cast_inputs(self, self.check_inputs(x))
+        if not self._is_whole():
+            with registry.use_backend(self.backend):
+                outputs = self(tree.map(lambda a: a[:1], x))
+            self._remember_shapes(shapes_of(x), shapes_of(outputs))
+        return x
+
+    def _is_whole(self) -> bool:
+        """Whether everything is built and the shape of the output is known."""
+        built = self.built and self._output_shape is not None
+        return built and all(layer.built for layer in self.all_layers())
 
     def _remember_shapes(self, inputs: Any, outputs: Any) -> None:
-        batchless = lambda shape: (None, *shape[1:])  # noqa: E731
-        self._input_shape = _map_shapes(batchless, inputs)
-        self._output_shape = _map_shapes(batchless, outputs)
+        self._input_shape = _map_shapes(_without_batch, inputs)
+        self._output_shape = _map_shapes(_without_batch, outputs)
 
-    def check_inputs(self, x: Any) -> None:
-        """Raise ValueError where data cannot go into the model."""
+    def check_inputs(self, x: Any) -> Any:
+        """`x` in the form that the model takes; ValueError where data cannot go into it."""
+        return x
 
     def takes_floats(self) -> bool:
         """Whether integer inputs should become floats on entry."""
@@ -202,6 +211,10 @@ def _size(variables: list[Variable]) -> text.Size:
 def _bytes(dtype: str) -> float:
     bits = {"bool": 8, "bfloat16": 16}
     return bits.get(dtype, int("".join(c for c in dtype if c.isdigit()) or 32)) / 8
+
+
+def _without_batch(shape: Any) -> Any:
+    return (None, *shape[1:])
 
 
 def _is_shape(value: Any) -> bool:

@@ -82,10 +82,18 @@ class Sequential(Model):
         return bool(self._stack) and isinstance(self._stack[0], InputLayer)
 
     def _build_if_shaped(self) -> None:
-        if self.inputs_known and len(self._stack) > 1:
-            self.build(self._stack[0].batch_input_shape)
-        elif self._stack and isinstance(self._stack[0], Model) and self._stack[0].input_shape:
-            self.build(self._stack[0].input_shape)
+        """Build where the shape of the input has been said, or was seen before a layer changed."""
+        if not self.layers:
+            return
+        first = self._stack[0]
+        shape = first.batch_input_shape if self.inputs_known else self._input_shape
+        if shape is None and isinstance(first, Model):
+            shape = first.input_shape
+        if shape is not None:
+            self.build(shape)
+
+    def _build(self, input_shape: Shape) -> None:
+        super()._build((None, *input_shape[1:]))
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights of all layers for inputs of this shape (None for the batch)."""
@@ -113,35 +121,42 @@ class Sequential(Model):
             shape = layer.compute_output_shape(shape)
         return shape
 
-    def build_for(self, x: Any) -> None:
-        """Build on the shape of data; check the data if built already."""
+    def build_for(self, x: Any) -> Any:
+        """See `Model`; the weights are made without a call where the layers allow it."""
+        x = self.check_inputs(x)
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        return super().build_for(x)
+
+    def check_inputs(self, x: Any) -> Any:
+        """The one array in `x`, a last axis of length 1 added or dropped as the input has it."""
         leaves = tree.flatten(x)
         if len(leaves) != 1:
             raise ValueError(
-                f"Sequential model {self.name!r} has one input; x has {len(leaves)} arrays. For "
-                "several inputs use Model(inputs, outputs)."
+                f"Sequential model {self.name!r} has one input; x has {len(leaves)} arrays. Join "
+                "the rows with np.stack(x); for several inputs use Model(inputs, outputs)."
             )
         if not self.layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers; add some first.")
-        shape = (None, *leaves[0].shape[1:])
-        if self.built:
-            self.check_inputs(x)
-        else:
-            self.build(shape)
+        return leaves[0] if self._input_shape is None else self._fitting(leaves[0])
 
-    def check_inputs(self, x: Any) -> None:
-        """Raise ValueError where the shape of the data is not that of the input."""
-        given, wanted = tuple(tree.flatten(x)[0].shape), self._input_shape
-        fits = len(given) == len(wanted) and all(
-            w in (None, g) for g, w in zip(given[1:], wanted[1:], strict=True)
+    def _fitting(self, x: Any) -> Any:
+        wanted = self._input_shape
+        if x.ndim == len(wanted) - 1 and wanted[-1] == 1:
+            x = x[..., None]
+        elif x.ndim == len(wanted) + 1 and x.shape[-1] == 1:
+            x = x[..., 0]
+        if x.ndim == len(wanted) and all(
+            w in (None, g) for g, w in zip(x.shape[1:], wanted[1:], strict=True)
+        ):
+            return x
+        first = self.layers[0]
+        hint = " For a single row pass x[None]." if x.shape == wanted[1:] else ""
+        raise ValueError(
+            f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the batch); "
+            f"x has shape {tuple(x.shape)}. Its first layer is {first.name!r} "
+            f"({type(first).__name__}).{hint}"
         )
-        if not fits:
-            first = self.layers[0]
-            raise ValueError(
-                f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the "
-                f"batch); x has shape {given}. Its first layer is {first.name!r} "
-                f"({type(first).__name__})."
-            )
 
     def flat_output_names(self) -> list[str]:
         """The name of the last layer."""
@@ -151,11 +166,8 @@ class Sequential(Model):
         """Whether integer inputs should become floats on entry."""
         if self.inputs_known and not self._stack[0].dtype.startswith("float"):
             return False
-        return (
-            self.layers[0].takes_floats()
-            if isinstance(self.layers[0], Model)
-            else self.layers[0].autocast
-        )
+        first = self.layers[0]
+        return first.takes_floats() if isinstance(first, Model) else first.autocast
 
     def get_config(self) -> dict[str, Any]:
         """Name and layers, as plain data."""

@@ -1,4 +1,8 @@
-"""The steps of training, evaluation and prediction: code over ops, run as the backend likes."""
+"""The steps of training, evaluation and prediction: code over ops, run as the backend likes.
+
+A step takes the tensors of (x, y, w), flat; `form` is the nest that they are packed as. y and w are
+lists with one entry for each output.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,77 +11,78 @@ from deepbasics import logits, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 
-
-def _as_lists(tree_: Any) -> list[Any]:
-    return tree.flatten(tree_)
+Step = Callable[..., Any]
 
 
-def _weights(w: Any, outputs: list[Any]) -> list[Any]:
-    """The sample weights of each output."""
-    given = _as_lists(w)
-    return given * len(outputs) if len(given) == 1 else given
-
-
-def _forward(model: Any, x: Any, y: Any, w: Any, training: bool) -> tuple[Any, Any]:
-    """(total loss, (outputs, loss of each output))."""
-    with logits.scope(), call_scope(training) as call:
-        y_pred = model(x, training=training)
-        outputs = _as_lists(y_pred)
-        total, each = model.compiled.compute_loss(
-            _targets(y, outputs), outputs, _weights(w, outputs)
-        )
-        for penalty in (*call.losses, *model.weight_losses()):
-            total = penalty if total is None else total + penalty
-    if total is None:
-        raise ValueError(
-            "There is no loss to train on: pass loss= to compile, or call add_loss in a layer."
-        )
-    return total, (outputs, each)
-
-
-def _targets(y: Any, outputs: list[Any]) -> list[Any]:
-    targets = _as_lists(y)
-    return targets if len(targets) == len(outputs) else [None] * len(outputs)
-
-
-def train_step(model: Any, structure: Any) -> Callable[..., Any]:
+def train_step(model: Any, form: Any) -> Step:
     """One update: forward, loss, gradients, optimizer, metrics."""
+    weights, forward = model.trainable_weights, _forward(model)
 
     def step(*flat: Any) -> None:
-        x, y, w = tree.pack_as(structure, flat)
-        weights = model.trainable_weights
-        total, (outputs, each), gradients = registry.active().gradients(
-            lambda: _forward(model, x, y, w, training=True), weights
-        )
+        x, y, w = tree.pack_as(form, flat)
+
+        def scaled() -> tuple[Any, Any]:
+            total, *rest = forward(x, y, w, training=True)
+            return model.optimizer.scale_loss(total), (total, *rest)
+
+        _, (total, outputs, each), gradients = registry.active().gradients(scaled, weights)
         model.optimizer.apply(gradients, weights)
-        _measure(model, total, each, y, outputs, w, flat)
+        model.compiled.update(total, each, y, outputs, w, int(flat[0].shape[0]))
 
     return step
 
 
-def test_step(model: Any, structure: Any) -> Callable[..., Any]:
+def test_step(model: Any, form: Any) -> Step:
     """Loss and metrics of a batch."""
+    forward = _forward(model)
 
     def step(*flat: Any) -> None:
-        x, y, w = tree.pack_as(structure, flat)
-        total, (outputs, each) = _forward(model, x, y, w, training=False)
-        _measure(model, total, each, y, outputs, w, flat)
+        x, y, w = tree.pack_as(form, flat)
+        total, outputs, each = forward(x, y, w, training=False)
+        model.compiled.update(total, each, y, outputs, w, int(flat[0].shape[0]))
 
     return step
 
 
-def predict_step(model: Any, structure: Any) -> Callable[..., Any]:
+def predict_step(model: Any, form: Any) -> Step:
     """The outputs of a batch, as a list."""
 
     def step(*flat: Any) -> list[Any]:
-        x, _, _ = tree.pack_as(structure, flat)
-        return _as_lists(model(x, training=False))
+        x, *_ = tree.pack_as(form, flat)
+        return tree.flatten(model(x, training=False))
 
     return step
 
 
-def _measure(
-    model: Any, total: Any, each: Any, y: Any, outputs: Any, w: Any, flat: tuple[Any, ...]
-) -> None:
-    rows = int(next(t for t in flat if t is not None).shape[0])
-    model.compiled.update(total, each, _targets(y, outputs), outputs, _weights(w, outputs), rows)
+def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
+    """`(x, y, w, training) -> (total loss, outputs, loss of each output)`."""
+    loss = _own_loss(model) if model.overrides_loss() else _compiled_loss(model)
+    penalised = [v for v in model.trainable_weights if v.regularizer is not None]
+
+    def forward(x: Any, y: Any, w: Any, training: bool) -> tuple[Any, list[Any], list[Any]]:
+        with logits.scope(), call_scope(training) as call:
+            outputs = tree.flatten(model(x, training=training))
+            total, each = loss(x, y, outputs, w, training)
+            for penalty in (*call.losses, *(v.regularizer(v) for v in penalised)):
+                total = penalty if total is None else total + penalty
+        if total is None:
+            raise ValueError(
+                "There is no loss to train on: pass loss= to compile, or call add_loss in a layer."
+            )
+        return total, outputs, each
+
+    return forward
+
+
+def _compiled_loss(model: Any) -> Callable[..., tuple[Any, list[Any]]]:
+    return lambda x, y, outputs, w, training: model.compiled.compute_loss(y, outputs, w)
+
+
+def _own_loss(model: Any) -> Callable[..., tuple[Any, list[Any]]]:
+    """The loss of a model that defines `compute_loss`, which gives only the total."""
+
+    def loss(x: Any, y: Any, outputs: Any, w: Any, training: bool) -> tuple[Any, list[Any]]:
+        y, y_pred, w = (parts[0] if len(parts) == 1 else parts for parts in (y, outputs, w))
+        return model.compute_loss(x, y, y_pred, w, training), [None] * len(outputs)
+
+    return loss

@@ -1,7 +1,7 @@
 """compile, fit, evaluate, predict: the loop around the steps."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from deepbasics import callbacks as callback_room
 from deepbasics import legacy, tree
 from deepbasics.backends import registry
 from deepbasics.data import ArraySource, BatchSource, is_batches, split_validation
-from deepbasics.models import inputs, steps
+from deepbasics.models import inputs, interrupts, steps
 from deepbasics.models.compiled import Compiled
 from deepbasics.random import next_key
+from deepbasics.variables import Variable
 
 
 class Training:
@@ -46,6 +47,7 @@ class Training:
         self.run_eagerly = run_eagerly
         self.steps_per_execution, self.jit_compile = steps_per_execution, jit_compile
         self._programs = {}
+        self._gathered = False
 
     @property
     def optimizer(self) -> Any:
@@ -114,112 +116,151 @@ class Training:
         loss.
         """
         self._require_compiled("fit")
+        epochs, initial_epoch = (
+            inputs.count(name, value, 0, least=0)
+            for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch))
+        )
         with registry.use_backend(self.backend):
             source, validation = self._training_data(
-                x, y, sample_weight, class_weight, inputs.check_batch_size(batch_size),
-                shuffle, steps_per_epoch, validation_split, validation_data,
-                validation_batch_size, validation_steps,
+                x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch,
+                validation_split, validation_data, validation_batch_size, validation_steps,
             )  # fmt: skip
             watch = callback_room.CallbackList(
                 callbacks, add_history=True, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=epochs, steps=source.steps,
             )  # fmt: skip
-            self._fit(source, validation, watch, initial_epoch, epochs, validation_freq)
+            with interrupts.held_back() as interrupt:
+                self._fit(
+                    source, validation, watch, range(initial_epoch, epochs), validation_freq,
+                    interrupt,
+                )  # fmt: skip
             return self.history
 
     def _fit(
-        self, source: Any, validation: Any, watch: Any, start: int, epochs: int, frequency: Any
-    ) -> None:
+        self, source: Any, validation: Any, watch: Any, epochs: range, frequency: Any,
+        interrupt: interrupts.Interrupts,
+    ) -> None:  # fmt: skip
         self.stop_training = False
         watch.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(start, epochs):
+        for epoch in epochs:
             watch.on_epoch_begin(epoch)
-            logs = self._epoch(source, epoch, watch)
+            if not self._epoch(source, epoch, watch, interrupt):
+                break
+            logs = self._logs()
             if validation is not None and _is_due(epoch, frequency):
                 measured = self._evaluate(validation, watch)
                 logs |= {f"val_{name}": value for name, value in sorted(measured.items())}
             watch.on_epoch_end(epoch, logs)
+            interrupt.check()
             if self.stop_training:
                 break
+        if epochs:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
         watch.on_train_end(logs)
 
-    def _epoch(self, source: Any, epoch: int, watch: Any) -> dict[str, Any]:
-        """Train on each batch once; returns the epoch's metrics."""
+    def _epoch(self, source: Any, epoch: int, watch: Any, interrupt: interrupts.Interrupts) -> bool:
+        """Train on each batch once; returns whether there was any."""
         self.compiled.reset()
-        program = self._program("train", source.structure)
+        program, logs = self._program("train", source.structure), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
         count = -1
         for count, (_, batch) in enumerate(source.epoch(epoch)):
             begin(count)
             program(*batch)
-            end(count, self._logs)
+            end(count, logs)
+            if interrupt.raised:
+                raise KeyboardInterrupt
             if self.stop_training:
                 break
-        _warn_if_short(source, count + 1)
-        return self._logs()
+        if count < 0:
+            warnings.warn(
+                f"The data ran out before epoch {epoch + 1}; training ends here. A generator must "
+                "yield at least steps_per_epoch * epochs batches.",
+                stacklevel=legacy.level_of_caller(),
+            )
+        return count >= 0
 
     def _logs(self) -> dict[str, Any]:
         return dict(sorted(self.compiled.results().items()))
 
     def _training_data(
-        self, x: Any, y: Any, w: Any, class_weight: Any, batch_size: int, shuffle: Any,
-        steps_: int | None, split: float, validation: Any, validation_batch: int | None,
-        validation_steps: int | None,
+        self, x: Any, y: Any, w: Any, class_weight: Any, batch_size: int | None, shuffle: Any,
+        limit: int | None, split: float, validation: Any, validation_batch: int | None,
+        validation_limit: int | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         """Checked sources of training and validation batches; builds whatever is not built."""
+        limit = inputs.count("steps_per_epoch", limit)
+        size = inputs.count("batch_size", batch_size, 32)
+        validation_size = inputs.count("validation_batch_size", validation_batch, size)
         if is_batches(x):
-            source = BatchSource(x, steps=steps_, shuffle=shuffle is True, key=next_key())
-            self._ready(*source.structure)
+            _refuse_beside_batches(y=y, sample_weight=w, validation_split=split or None)
+            source = BatchSource(
+                x, self._prepare_batch(class_weight), shuffle is True, next_key(), limit
+            )
         else:
-            parts = inputs.prepare(x, y, w)
+            parts = inputs.as_data(x, y, w)
             if split and validation is None:
                 parts, validation = split_validation(parts, split)
-            x, y, w = parts
-            w = inputs.with_class_weight(y, w, class_weight)
-            source = ArraySource(self._ready(x, y, w), batch_size, shuffle, next_key())
-            if steps_ is not None:
-                source.steps = min(steps_, source.steps)
-        if validation is None:
-            return source, None
-        size = inputs.check_batch_size(validation_batch or batch_size)
-        return source, self._evaluation_data(validation, size, validation_steps)
+            source = ArraySource(
+                self._ready(*parts, class_weight), size, shuffle, next_key(), limit
+            )
+        if validation is not None:
+            if not is_batches(validation):
+                validation = _triple(validation)
+            validation = self._evaluation_data(validation, validation_size, validation_limit)
+        self._build_optimizer()
+        return source, validation
 
-    def _evaluation_data(self, data: Any, batch_size: int, steps_: int | None) -> Any:
+    def _prepare_batch(self, class_weight: Any = None) -> Callable[..., Any]:
+        """What makes checked arrays of the batches of a generator."""
+        return lambda *batch: self._ready(*inputs.as_data(*batch), class_weight)
+
+    def _evaluation_data(self, data: Any, batch_size: int, limit: int | None) -> Any:
+        limit = inputs.count("steps", limit)
         if is_batches(data):
-            source = BatchSource(data, steps=steps_)
-            self._ready(*source.structure)
-            return source
-        if not isinstance(data, (tuple, list)) or not 1 <= len(data) <= 3:
-            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
-        parts = inputs.prepare(*(*data, None, None)[:3])
-        source = ArraySource(self._ready(*parts), batch_size)
-        source.steps = source.steps if steps_ is None else min(steps_, source.steps)
+            return BatchSource(data, self._prepare_batch(), limit=limit)
+        source = ArraySource(self._ready(*inputs.as_data(*data)), batch_size)
+        source.steps = min(limit or source.steps, source.steps)
         return source
 
-    def _ready(self, x: Any, y: Any, w: Any) -> tuple[Any, Any, Any]:
+    def _ready(self, x: Any, y: Any, w: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
         """Build whatever is not built, check the data against it, and cast them once."""
-        self.build_for(x)
+        x = self.build_for(x)
         names, shapes = self.flat_output_names(), self.flat_output_shapes()
-        targets = tree.flatten(y)
-        self.compiled.build(names, [() if t is None else t.shape for t in targets], shapes)
-        inputs.check_targets(self, y)
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_weights)
-        return inputs.cast_inputs(self, x), inputs.cast_targets(self, y), w
+        w = inputs.with_class_weight(y, w, class_weight)
+        self.compiled.choose_losses(names)
+        y, w = inputs.targets(self, y), inputs.weights(self, w)
+        if self.compiled.build(names, [() if t is None else t.shape for t in y], shapes):
+            self._programs, self._gathered = {}, False
+        self._gather()
+        return x, y, w
+
+    def _build_optimizer(self) -> None:
+        if self.optimizer.follow(self.trainable_weights):
+            self._gathered = False
+            self._gather()
+
+    def _gather(self) -> None:
+        """Bring everything to the backend of the model: parts may have been made on another."""
+        if self._gathered:
+            return
+        if any(v.backend is not self.backend for v in self._state()):
+            self.to(self.backend)
+        self._gathered = True
 
     def _program(self, kind: str, structure: Any) -> Any:
         """The step of a kind as the backend runs it, kept until something it depends on changes."""
         form = tree.map(lambda leaf: leaf is not None, structure)
         frozen = tuple(layer.trainable for layer in self.all_layers())
         constants = self.optimizer.constants() if kind == "train" else ()
-        key = (kind, str(form), frozen, constants, registry.active())
+        key = (kind, str(form), self.trainable, frozen, constants)
+        if self._moves != Variable.moves:
+            self._programs, self._moves = {}, Variable.moves
         if key not in self._programs:
-            make = {"train": steps.train_step, "test": steps.test_step}.get(
-                kind, steps.predict_step
+            self._programs[key] = registry.active().step(
+                _STEPS[kind](self, form), eager=getattr(self, "run_eagerly", False)
             )
-            eager = getattr(self, "run_eagerly", False)
-            self._programs[key] = registry.active().step(make(self, form), eager=eager)
         return self._programs[key]
 
     def _require_compiled(self, method: str) -> None:
@@ -228,6 +269,29 @@ class Training:
                 f"{method} needs to know the loss: call compile first, e.g. "
                 f'{self.name}.compile(optimizer="adam", loss="mse").'
             )
+
+    # hooks ----------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss given to `compile`, as a scalar tensor; penalties are added to it elsewhere.
+
+        A subclass may define its own, over ops.
+        """
+        outputs = tree.flatten(y_pred)
+        y, w = (tree.flatten(part) for part in (y, sample_weight))
+        w = w * len(outputs) if len(w) == 1 else w
+        return self.compiled.compute_loss(y, outputs, w)[0]
+
+    def overrides_loss(self) -> bool:
+        """Whether a subclass defines `compute_loss`."""
+        return type(self).compute_loss is not Training.compute_loss
 
     # evaluate -------------------------------------------------------------------------------------
 
@@ -247,16 +311,14 @@ class Training:
         self._require_compiled("evaluate")
         with registry.use_backend(self.backend):
             data = x if is_batches(x) else (x, y, sample_weight)
-            source = self._evaluation_data(data, inputs.check_batch_size(batch_size), steps)
+            size = inputs.count("batch_size", batch_size, 32)
+            source = self._evaluation_data(data, size, steps)
             watch = callback_room.CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=1, steps=source.steps,
             )  # fmt: skip
             found = self._evaluate(source, watch)
-        if return_dict:
-            return found
-        values = list(found.values())
-        return values if len(values) > 1 else values[0]
+        return found if return_dict else _as_result(found)
 
     def _evaluate(self, source: Any, watch: Any) -> dict[str, Any]:
         """Metrics over all batches, in the order of `metrics_names`."""
@@ -284,7 +346,7 @@ class Training:
     ) -> Any:
         """The outputs for all rows of `x`, as NumPy arrays; a nest of them for several outputs."""
         with registry.use_backend(self.backend):
-            source = self._prediction_data(x, inputs.check_batch_size(batch_size), steps)
+            source = self._prediction_data(x, batch_size, steps)
             watch = callback_room.CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=1, steps=source.steps,
@@ -300,14 +362,20 @@ class Training:
         outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         return self.pack_outputs(outputs)
 
-    def _prediction_data(self, x: Any, batch_size: int, steps_: int | None) -> Any:
+    def _prediction_data(self, x: Any, batch_size: int | None, limit: int | None) -> Any:
+        limit = inputs.count("steps", limit)
+        size = inputs.count("batch_size", batch_size, 32)
+
+        def prepare(x: Any, *ignored: Any) -> tuple[Any, None, None]:
+            x = self.build_for(inputs.as_data(x)[0])
+            self._gather()
+            return x, None, None
+
         if is_batches(x):
-            source = BatchSource(x, steps=steps_)
-            self.build_for(source.structure[0])
-            return source
-        x, _, _ = inputs.prepare(x, None, None)
-        self.build_for(x)
-        return ArraySource((inputs.cast_inputs(self, x), None, None), batch_size)
+            return BatchSource(x, prepare, limit=limit)
+        source = ArraySource(prepare(x), size)
+        source.steps = min(limit or source.steps, source.steps)
+        return source
 
     # one batch ------------------------------------------------------------------------------------
 
@@ -336,20 +404,39 @@ class Training:
         self, kind: str, x: Any, y: Any, w: Any, class_weight: Any, return_dict: bool
     ) -> Any:
         self._require_compiled(f"{kind}_on_batch")
-        with registry.use_backend(self.backend):
-            x, y, w = inputs.prepare(x, y, w)
-            w = inputs.with_class_weight(y, w, class_weight)
-            parts = self._ready(x, y, w)
+        with registry.use_backend(self.backend) as backend:
+            parts = self._ready(*inputs.as_data(x, y, w), class_weight)
+            if kind == "train":
+                self._build_optimizer()
             self.compiled.reset()
-            batch = (
-                None if a is None else registry.active().tensor(a) for a in tree.flatten(parts)
-            )
+            batch = (None if a is None else backend.tensor(a) for a in tree.flatten(parts))
             self._program(kind, parts)(*batch)
             found = self.compiled.results()
-        if return_dict:
-            return found
-        values = list(found.values())
-        return values if len(values) > 1 else values[0]
+        return found if return_dict else _as_result(found)
+
+
+_STEPS = {"train": steps.train_step, "test": steps.test_step, "predict": steps.predict_step}
+
+
+def _as_result(found: dict[str, Any]) -> Any:
+    """What `evaluate` returns: the loss alone, or a list if there are metrics."""
+    values = list(found.values())
+    return values if len(values) > 1 else values[0]
+
+
+def _triple(data: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(data, (tuple, list)) or not 1 <= len(data) <= 3:
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
+    return (*data, None, None)[:3]
+
+
+def _refuse_beside_batches(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"x yields batches, so {name} must not be given: each batch is (x, y) or "
+                "(x, y, sample_weight), and validation data go into validation_data."
+            )
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:
@@ -357,12 +444,3 @@ def _is_due(epoch: int, frequency: Any) -> bool:
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-def _warn_if_short(source: Any, count: int) -> None:
-    if source.steps is not None and count < source.steps and getattr(source, "exhausted", False):
-        warnings.warn(
-            f"The data ran out after {count} of {source.steps} batches; the epoch ends here. A "
-            "generator must yield at least steps_per_epoch * epochs batches.",
-            stacklevel=4,
-        )

@@ -111,6 +111,7 @@ class Optimizer:
         self._arena: Arena | None = None
         self._scalars: dict[str, Variable] = {}
         self._slots: list[Variable] = []
+        self._left: dict[int, tuple[Variable, dict[str, np.ndarray]]] = {}  # see follow()
         self._iterations = self._variable(0, "iteration", "int64")
         self._learning_rate = self._source(learning_rate)
 
@@ -271,6 +272,35 @@ class Optimizer:
         dtype = variables[0].dtype if variables else config.floatx()
         self._scalars = {n: self._variable(x, n, dtype) for n, x in self.scalars().items()}
         self.built = True
+
+    def follow(self, variables: Iterable[Variable]) -> bool:
+        """Build for `variables`, again if these are others than before; returns whether it did.
+
+        A variable that was known keeps its state, also one that is left out for a while (a frozen
+        layer). Weights that another optimizer has moved into its arena come back into this one's.
+        """
+        variables = list(variables)
+        if self.built and self._holds(variables):
+            return False
+        for unit in self._units:
+            state = {slot: view.numpy() for slot, view in unit.slots.items()}
+            self._left[id(unit.variable)] = (unit.variable, state)
+        shared = {name: variable.numpy() for name, variable in self._scalars.items()}
+        self.built, self._slots = False, []
+        self.build(variables)
+        for unit in self._units:
+            for slot, value in self._left.pop(id(unit.variable), (None, {}))[1].items():
+                unit.slots[slot].assign(value)
+        for name, value in shared.items():
+            self._scalars[name].assign(value)
+        return True
+
+    def _holds(self, variables: Sequence[Variable]) -> bool:
+        """Whether it was built for these, in this order, and they still live in its arena."""
+        if [id(v) for v in variables] != [id(unit.variable) for unit in self._units]:
+            return False
+        flats = {id(unit.variable) for unit in self._flat_units}
+        return self._arena is None or all(v.home and id(v.home.flat) in flats for v in variables)
 
     def _add_slots(self, group: Mapping[str, float], homed: bool = True) -> None:
         for slot, fill in group.items():
