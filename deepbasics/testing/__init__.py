@@ -11,8 +11,8 @@ raises AssertionError on a fault:
 `python -m deepbasics.testing mine` runs all levels and prints the worst difference of each.
 """
 
-from deepbasics.testing import cases, checks, tolerances
+from deepbasics.testing import cases, checks, levels, tolerances
 from deepbasics.testing.case import Case, Draw
 from deepbasics.testing.checks import REFERENCE
 
-__all__ = ["REFERENCE", "Case", "Draw", "cases", "checks", "tolerances"]
+__all__ = ["REFERENCE", "Case", "Draw", "cases", "checks", "levels", "tolerances"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from deepbasics.backends.numpy import NumpyBackend
 from deepbasics.testing.case import Case, Draw
-from deepbasics.testing.evaluate import floats, gradients, second_gradients, values
+from deepbasics.testing.evaluate import floats, floatx, gradients, second_gradients, values
 from deepbasics.testing.tolerances import (
     CENTRAL_DIFFERENCE,
     COMPLEX_STEP,
@@ -50,8 +50,9 @@ def check_forward(
     arguments = case.arguments(seed, dtype, sizes)
     kept = [x.copy() for x in arguments]
     function = case.bind(sizes)
-    want = values(REFERENCE, function, arguments)
-    got = values(backend, function, arguments)
+    with floatx(dtype):
+        want = values(REFERENCE, function, arguments)
+        got = values(backend, function, arguments)
     if len(got) != len(want):
         raise AssertionError(f"{case}: {len(got)} results instead of {len(want)}")
     for before, after in zip(kept, arguments, strict=True):
@@ -73,14 +74,16 @@ def check_vjp(
         return 0.0
     arguments = case.arguments(seed, dtype, sizes)
     function = case.bind(sizes)
-    outputs = values(REFERENCE, function, arguments)
-    cotangents = cotangents_of(outputs, seed)
-    if not cotangents:
-        return 0.0
-    want = gradients(REFERENCE, function, arguments, case.wanted, cotangents)
-    got = gradients(backend, function, arguments, case.wanted, cotangents)
+    with floatx(dtype):
+        outputs = values(REFERENCE, function, arguments)
+        cotangents = cotangents_of(outputs, seed)
+        if not cotangents:
+            return 0.0
+        want = gradients(REFERENCE, function, arguments, case.wanted, cotangents)
+        got = gradients(backend, function, arguments, case.wanted, cotangents)
     summed = any(arguments[i].shape != y.shape for i in case.wanted for y in outputs)
-    kind = "reduction" if summed else "elementwise" if case.kind == "exact" else case.kind
+    kind = "elementwise" if case.kind == "exact" else case.kind
+    kind = "reduction" if summed and kind != "layer" else kind
     tolerance = tolerance_of(kind, dtype, [*arguments, *outputs])
     terms = _reals(arguments) if case.kind == "composed" else []
     size = size_of(*want, *cotangents, *terms)

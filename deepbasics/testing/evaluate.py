@@ -1,14 +1,26 @@
 """Run a function on a backend: its values, its gradients, its gradients' gradients, as arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from deepbasics import ops, tree
+from deepbasics import config, ops, tree
 from deepbasics.backends import registry
 
 Arrays = list[np.ndarray]
+
+
+@contextmanager
+def floatx(dtype: str) -> Iterator[None]:
+    """The default float dtype for a block."""
+    before = config.floatx()
+    config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        config.set_floatx(before)
 
 
 def values(backend: Any, function: Callable[..., Any], arguments: Sequence[np.ndarray]) -> Arrays:
