@@ -1,7 +1,10 @@
-"""The few exception classes, and the sentence for an unknown name."""
+"""The few exception classes, the sentence for an unknown name, and the check of a count."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+_NEEDED = object()
 
 
 class BackendUnavailable(ImportError):
@@ -42,3 +45,26 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> ValueError:
     return ValueError(
         f"Unknown {kind} {name!r}.{nearest(str(name), names)} Known: {', '.join(names)}."
     )
+
+
+def as_count(name: str, value: Any, default: Any = _NEEDED, least: int = 1) -> Any:
+    """`value` as an int of at least `least`; None is the default, if there is one.
+
+    Raises ValueError otherwise.
+
+    >>> as_count("batch_size", None, default=32)
+    32
+    >>> as_count("batch_size", 0)
+    Traceback (most recent call last):
+    ValueError: batch_size must be a positive integer; got 0.
+    """
+    if value is None and default is not _NEEDED:
+        return default
+    try:
+        whole = not isinstance(value, (bool, str)) and int(value) == value
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or value < least:
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name} must be {kind}; got {value!r}.")
+    return int(value)

@@ -101,6 +101,8 @@ def _environment() -> tuple[str, str | None]:
     name = os.environ.get("DEEPBASICS_BACKEND")
     if not name:
         name = "numpy" if device in (None, "cpu") else "torch"
+    elif (head := name.partition(":")[0]) not in _BUILTIN and head not in names():
+        raise unknown("value of DEEPBASICS_BACKEND", name, names())
     return name, device
 
 

@@ -47,7 +47,7 @@ def _as_array(data: Any, name: str) -> np.ndarray:
     if array.dtype.kind == "O":
         array = _from_objects(array, name)
     if array.dtype.kind not in "fiub":
-        example = array.ravel()[0] if array.size else ""
+        example = array.ravel()[0].item() if array.size else ""
         raise ValueError(
             f"{name} has dtype {array.dtype} (for example {example!r}); it must hold numbers or "
             "bools. Encode text first, for instance with pandas.get_dummies or "

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from deepbasics import activations, config, constraints, initializers, ops, regularizers
+from deepbasics.errors import as_count
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.ops.shape import resolve_shape
 from deepbasics.random import SeedGenerator, dropout
@@ -41,9 +42,7 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if isinstance(units, bool) or int(units) != units or units < 1:
-            raise ValueError(f"Dense: units must be a positive integer; got {units!r}.")
-        self.units = int(units)
+        self.units = as_count("Dense: units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)

@@ -104,17 +104,3 @@ def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, flo
     for class_id, weight in class_weight.items():
         found[ids == int(class_id)] = weight
     return found
-
-
-def count(name: str, value: Any, default: Any = None, least: int = 1) -> Any:
-    """`value` as an int of at least `least`; None is the default. Raises ValueError otherwise."""
-    if value is None:
-        return default
-    try:
-        whole = not isinstance(value, (bool, str)) and int(value) == value
-    except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole or value < least:
-        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
-        raise ValueError(f"{name} must be {kind}; got {value!r}.")
-    return int(value)

@@ -10,6 +10,7 @@ from deepbasics import callbacks as callback_room
 from deepbasics import legacy, tree
 from deepbasics.backends import registry
 from deepbasics.data import ArraySource, BatchSource, is_batches, split_validation
+from deepbasics.errors import as_count
 from deepbasics.models import inputs, interrupts, steps
 from deepbasics.models.compiled import Compiled
 from deepbasics.random import next_key
@@ -117,7 +118,7 @@ class Training:
         """
         self._require_compiled("fit")
         epochs, initial_epoch = (
-            inputs.count(name, value, 0, least=0)
+            as_count(name, value, 0, least=0)
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch))
         )
         with registry.use_backend(self.backend):
@@ -190,9 +191,9 @@ class Training:
         validation_limit: int | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         """Checked sources of training and validation batches; builds whatever is not built."""
-        limit = inputs.count("steps_per_epoch", limit)
-        size = inputs.count("batch_size", batch_size, 32)
-        validation_size = inputs.count("validation_batch_size", validation_batch, size)
+        limit = as_count("steps_per_epoch", limit, None)
+        size = as_count("batch_size", batch_size, 32)
+        validation_size = as_count("validation_batch_size", validation_batch, size)
         if is_batches(x):
             _refuse_beside_batches(y=y, sample_weight=w, validation_split=split or None)
             source = BatchSource(
@@ -217,7 +218,7 @@ class Training:
         return lambda *batch: self._ready(*inputs.as_data(*batch), class_weight)
 
     def _evaluation_data(self, data: Any, batch_size: int, limit: int | None) -> Any:
-        limit = inputs.count("steps", limit)
+        limit = as_count("steps", limit, None)
         if is_batches(data):
             return BatchSource(data, self._prepare_batch(), limit=limit)
         source = ArraySource(self._ready(*inputs.as_data(*data)), batch_size)
@@ -311,7 +312,7 @@ class Training:
         self._require_compiled("evaluate")
         with registry.use_backend(self.backend):
             data = x if is_batches(x) else (x, y, sample_weight)
-            size = inputs.count("batch_size", batch_size, 32)
+            size = as_count("batch_size", batch_size, 32)
             source = self._evaluation_data(data, size, steps)
             watch = callback_room.CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
@@ -363,8 +364,8 @@ class Training:
         return self.pack_outputs(outputs)
 
     def _prediction_data(self, x: Any, batch_size: int | None, limit: int | None) -> Any:
-        limit = inputs.count("steps", limit)
-        size = inputs.count("batch_size", batch_size, 32)
+        limit = as_count("steps", limit, None)
+        size = as_count("batch_size", batch_size, 32)
 
         def prepare(x: Any, *ignored: Any) -> tuple[Any, None, None]:
             x = self.build_for(inputs.as_data(x)[0])
