@@ -51,6 +51,7 @@ def curves(
         for i, (label, table) in enumerate(zip(labels, tables, strict=True)):
             _curve(axes, table, name, label, f"C{i}")
         axes.set(xlabel="epoch", title=name)
+        axes.locator_params("x", integer=True)
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
@@ -227,7 +228,8 @@ def _curve(axes: Any, table: Mapping[str, Any], name: str, label: str, color: st
         if key in table:
             text = f"{label}{suffix}".strip()
             epochs = range(1, len(table[key]) + 1)
-            axes.plot(epochs, table[key], style, color=color, label=text or None)
+            marker = "." if len(epochs) <= 20 else None
+            axes.plot(epochs, table[key], style, marker=marker, color=color, label=text or None)
 
 
 def _counts(y_true: Any, y_pred: Any, classes: int) -> np.ndarray:

@@ -33,21 +33,21 @@ def build():
 
 
 def main(epochs=10, seed=0, verbose="auto", callbacks=None, save_plots=None):
-    """Train, then ask about the average person; pictures go to the folder `save_plots`."""
+    """Train, then ask about [0, 0, 0], the middle of the second group; pictures to `save_plots`."""
     x, y = data()
     set_random_seed(seed)
     model = build()
     history = model.fit(x, y, BATCH_SIZE, epochs, verbose=verbose, callbacks=callbacks)
     loss, accuracy = model.evaluate(x, y, verbose=0)
-    average = model.predict(np.array([[0.0, 0.0, 0.0]]), verbose=0)[0]
+    prediction = model.predict(np.array([[0.0, 0.0, 0.0]]), verbose=0)[0]
     print(f"loss {loss:.4f}, accuracy {accuracy:.4f}")
-    print(f"[0, 0, 0] is of the first group with probability {average[0]:.4f}")
+    print(f"[0, 0, 0] is of the first group with probability {prediction[0]:.4f}")
 
     if save_plots:
         groups = model.predict(x, verbose=0).argmax(axis=1)
         plots.curves(history, save=f"{save_plots}/gender-curves.png")
         plots.confusion_matrix(y.argmax(axis=1), groups, save=f"{save_plots}/gender-confusion.png")
-    return {"history": history, "accuracy": accuracy, "average": average}
+    return {"history": history, "accuracy": accuracy, "prediction": prediction}
 
 
 if __name__ == "__main__":
