@@ -1,0 +1,72 @@
+"""Run every recipe on every backend here; draw the pictures of docs/, print rows for recipes.md.
+
+usage: python docs/images/make.py [seeds]
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from deepbasics import cli
+from deepbasics.backends import registry
+
+HERE = Path(__file__).parent
+KEPT = ("xor-regions.png", "churn-confusion.png", "mnist-digits.png", "mnist-confusion.png")
+STYLES = ("-", "--", ":")
+
+
+def train(name: str, backend: str, seed: int, folder: str | None) -> dict[str, Any]:
+    """The results of a recipe, with the seconds that it took."""
+    start = time.perf_counter()
+    with registry.use_backend(backend):
+        results = cli.load_recipe(name).main(seed=seed, verbose=0, save_plots=folder)
+    return results | {"seconds": time.perf_counter() - start}
+
+
+def row(name: str, backend: str, seed: int, results: dict[str, Any]) -> str:
+    """A line of the table: the numbers that are not lists."""
+    numbers = {k: v for k, v in results.items() if isinstance(v, bool | int | float)}
+    found = ", ".join(f"{k} {v:.4g}" if k != "learned" else f"{k} {v}" for k, v in numbers.items())
+    return f"| {name} | {backend} | {seed} | {found} |"
+
+
+def overlay(histories: dict[str, dict[str, Any]]) -> None:
+    """Loss by epoch, a panel for each recipe, the backends on top of each other."""
+    figure = Figure(figsize=(3.2 * len(histories), 3.2), dpi=120, layout="constrained")
+    panels = figure.subplots(1, len(histories))
+    for panel, (name, by_backend) in zip(panels, histories.items(), strict=True):
+        for i, (backend, history) in enumerate(by_backend.items()):
+            loss = history.history["loss"]
+            epochs = range(1, len(loss) + 1)
+            panel.plot(epochs, loss, STYLES[i], linewidth=4 - 2 * i, alpha=0.7, label=backend)
+        panel.set(title=name, xlabel="epoch")
+        panel.locator_params("x", integer=True)
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("training loss")
+    panels[0].legend()
+    figure.savefig(HERE / "curves.png")
+
+
+def main() -> None:
+    """Everything, with as many seeds as asked for (default 1)."""
+    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    histories: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in cli.recipe_names():
+            for backend in registry.available():
+                for seed in seeds:
+                    results = train(name, backend, seed, folder if seed == 0 else None)
+                    print(row(name, backend, seed, results), file=sys.stderr, flush=True)
+                    histories.setdefault(name, {}).setdefault(backend, results["history"])
+        for picture in KEPT:
+            shutil.copy(f"{folder}/{picture}", HERE / picture)
+    overlay(histories)
+
+
+if __name__ == "__main__":
+    main()
