@@ -169,6 +169,11 @@ def compare(
             _Trainee(build, backend, seed, (x, y), batch_size, shuffle)
             for backend in (first, second, second)
         )
+        if len(leader.roots()) != len(twin.roots()):
+            raise ValueError(
+                f"parity needs the same model on both backends; build made one with "
+                f"{len(leader.roots())} variables and one with {len(twin.roots())}."
+            )
         report.take("initial weights", leader.weights(), twin.weights())
         _train(leader, twin, shadow, steps, report)
         report.losses = (leader.losses, twin.losses)
@@ -227,7 +232,7 @@ class _Trainee:
 
     def probe(self, batch: tuple[Any, ...]) -> dict[str, Named]:
         """What a step computes on the way, op by op; the model stays as it is."""
-        before = [(v, v.numpy()) for v in self._roots()]
+        before = [(v, v.numpy()) for v in self.roots()]
         seen: dict[str, Named] = {"dropout masks": [], "outputs": [], "gradients": []}
         form = tree.map(lambda leaf: leaf is not None, self.source.structure)
         with registry.use_backend(self.backend), _watched(self.model, seen):
@@ -239,10 +244,10 @@ class _Trainee:
 
     def take_state(self, other: "_Trainee") -> None:
         """Weights, slots, metrics and random counters of another one."""
-        for mine, theirs in zip(self._roots(), other._roots(), strict=True):
+        for mine, theirs in zip(self.roots(), other.roots(), strict=True):
             mine.assign(theirs.numpy())
 
-    def _roots(self) -> list[Any]:
+    def roots(self) -> list[Any]:
         """All state; a view is part of what it is a view of."""
         return [v for v in self.model._state() if v.home is None]
 

@@ -176,6 +176,11 @@ def test_what_is_not_two_backends_is_refused():
         parity.compare(network, X, Y, ["numpy"])
 
 
+def test_models_of_different_structure_are_refused():
+    with pytest.raises(ValueError, match="the same model on both backends; build made one with"):
+        planted(network, lambda: network(Adam(use_ema=True)))
+
+
 def test_a_floatx_without_a_promise_is_refused_and_the_setting_is_left_alone():
     with pytest.raises(ValueError, match="float64 and float32; floatx is 'float16'"):
         parity.compare(network, X, Y, floatx="float16")
