@@ -1,7 +1,8 @@
 """Two groups of people told apart by weight, height and age: a first network with named layers.
 
 1,000 made-up people, the first 500 heavier, taller and younger by one standard deviation. No rule
-is right more often than 0.807 of the time; a network gets to about 0.79.
+is right more often than 0.807 of the time in the long run; the tutorial reports about 0.79. Seed 0
+reaches 0.812 of these 1,000 on NumPy and on torch, and says 0.166 for [0, 0, 0] (truth: 0.182).
 """
 
 import numpy as np

@@ -17,7 +17,7 @@ from deepbasics.backends import registry
 
 HERE = Path(__file__).parent
 KEPT = ("xor-regions.png", "churn-confusion.png", "mnist-digits.png", "mnist-confusion.png")
-STYLES = ("-", "--", ":")
+STYLES = (("-", "C0", 4), ("--", "black", 1.2), (":", "C1", 1.2))
 
 
 def train(name: str, backend: str, seed: int, folder: str | None) -> dict[str, Any]:
@@ -43,7 +43,8 @@ def overlay(histories: dict[str, dict[str, Any]]) -> None:
         for i, (backend, history) in enumerate(by_backend.items()):
             loss = history.history["loss"]
             epochs = range(1, len(loss) + 1)
-            panel.plot(epochs, loss, STYLES[i], linewidth=4 - 2 * i, alpha=0.7, label=backend)
+            style, color, width = STYLES[i]
+            panel.plot(epochs, loss, style, color=color, linewidth=width, label=backend)
         panel.set(title=name, xlabel="epoch")
         panel.locator_params("x", integer=True)
         panel.grid(alpha=0.3)
