@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -47,6 +49,22 @@ def test_list_shows_each_recipe_with_its_headline(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["churn", "gender", "mnist", "pima", "xor"]
     assert lines[-1].split(maxsplit=1)[1].startswith("Exclusive or")
+
+
+def test_an_installed_package_finds_the_recipes_within_itself(tmp_path, monkeypatch):
+    (tmp_path / "_recipes").mkdir()
+    (tmp_path / "_recipes" / "hello.py").write_text('"""Says hello.\n"""\n')
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "cli.py"))
+    assert cli.recipe_names() == ["hello"]
+    assert cli._headline("hello") == "Says hello."
+
+
+def test_the_wheel_takes_the_recipes_to_where_they_are_looked_for():
+    project = Path(cli.__file__).parents[1] / "pyproject.toml"
+    if not project.is_file():
+        pytest.skip("needs the source tree")
+    wheel = tomllib.loads(project.read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["recipes"] == "deepbasics/_recipes"
 
 
 @pytest.mark.usefixtures("_quiet_recipe")
