@@ -61,14 +61,15 @@ def _as_array(data: Any, name: str) -> np.ndarray:
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     """An object array of numbers as floats; ValueError naming the first entry that is none."""
     try:
-        numbers = array.astype("float64")
+        if not any(v is None for v in array.flat):  # which NumPy would make NaN
+            return array.astype("float64")
     except (TypeError, ValueError):
-        bad = next((v for v in array.ravel() if not _is_number(v)), None)
-        raise ValueError(
-            f"{name} is an array of objects, for example {bad!r} ({type(bad).__name__}); it must "
-            "hold numbers of one shape. Encode or drop such entries first."
-        ) from None
-    return numbers
+        pass
+    bad = next((v for v in array.flat if not _is_number(v)), None)
+    raise ValueError(
+        f"{name} is an array of objects, for example {bad!r} ({type(bad).__name__}); it must "
+        "hold numbers of one shape. Encode or drop such entries first."
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -322,14 +322,20 @@ def _constructor(cls: type, init: Any) -> Any:
 
     @wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        if type(self) is not cls or not kwargs or kwargs.keys() <= takes:
+        if type(self) is not cls:
             return init(self, *args, **kwargs)
-        valid = takes | base if open_ended else takes
-        if not kwargs.keys() <= valid:
-            kwargs = legacy.modernise(cls.__name__, kwargs, valid)
-        if not open_ended or cls.__module__.startswith("deepbasics."):
-            legacy.check_keywords(cls.__name__, kwargs, valid)
+        if not kwargs.keys() <= takes:
+            valid = takes | base if open_ended else takes
+            if not kwargs.keys() <= valid:
+                kwargs = legacy.modernise(cls.__name__, kwargs, valid)
+            if not open_ended or cls.__module__.startswith("deepbasics."):
+                legacy.check_keywords(cls.__name__, kwargs, valid)
         init(self, *args, **kwargs)
+        if "_own_weights" not in vars(self):
+            raise RuntimeError(
+                f"{cls.__name__}.__init__ must call super().__init__() before anything else."
+            )
+        return None
 
     return __init__
 
