@@ -45,6 +45,7 @@ LEVELS = {  # in the order in which a step goes through them
     "loss curve": RUN,
     "weights so far": {"float64": _FREE, "float32": _FREE},
 }
+_CROSSING_ZERO = ("gradients", "slots")  # sums that may cancel: measured by their largest so far
 _HEADINGS = {
     "outputs": "one step from the same state (shadow)",
     "loss curve": "each backend on its own (twin)",
@@ -88,7 +89,7 @@ class Report:
     worst: dict[str, Difference] = field(default_factory=dict)
     first: Difference | None = None
     losses: tuple[list[float], list[float]] = ((), ())
-    _largest: dict[str, float] = field(default_factory=dict)  # gradient of each weight so far
+    _largest: dict[str, float] = field(default_factory=dict)  # of each gradient and slot so far
 
     @property
     def ok(self) -> bool:
@@ -100,7 +101,7 @@ class Report:
         tolerance = LEVELS[level][self.floatx]
         for (name, a), (_, b) in zip(want, got, strict=True):
             size = size_of(a, b) if unit is None else unit
-            if level == "gradients":
+            if level in _CROSSING_ZERO:
                 size = self._largest[name] = max(size, self._largest.get(name, 0.0))
             apart = _apart(a, b, tolerance, size)
             found = Difference(level, self.steps, name, apart, tolerance)
@@ -145,10 +146,12 @@ def compare(
         backends: two names, such as "numpy", "torch" or "torch:cuda:0"; the first leads.
         floatx: "float64" or "float32"; default the current one.
 
-    Differences are relative to the largest value of the tensor; of a gradient, to the largest that
-    it has had so far, since a sum over rows may cancel. Those of weights are in units of the
-    learning rate. The tolerances are those of `deepbasics.testing.tolerances`. Raises
-    ValueError for anything but two backends, and BackendUnavailable where one cannot be used.
+    Differences are relative to the largest value of the tensor; of a gradient or slot, to the
+    largest that it has had so far, since a sum over rows or steps may cancel. Those of weights are
+    in units of the learning rate. The tolerances are those of `deepbasics.testing.tolerances`.
+
+    Raises ValueError for anything but two backends or for models of different structure, and
+    BackendUnavailable where one cannot be used.
 
     >>> from deepbasics.layers import Dense
     >>> from deepbasics.models import Sequential

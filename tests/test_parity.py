@@ -171,6 +171,14 @@ def test_watching_changes_nothing_the_losses_are_those_of_fit():
     assert report.losses[1] == history.history["loss"]
 
 
+@pytest.mark.parametrize(("level", "found"), [("gradients", False), ("outputs", True)])
+def test_a_gradient_that_cancels_is_measured_by_what_it_was_before(level, found):
+    report = parity.Report(("numpy", "numpy"), "float64", 0, 1)
+    for want, got in ((1.0, 1.0), (1e-9, 1e-9 + 1e-16)):
+        report.take(level, [("kernel", np.array([want]))], [("kernel", np.array([got]))])
+    assert bool(report.first) == found
+
+
 def test_what_is_not_two_backends_is_refused():
     with pytest.raises(ValueError, match=r"two backends; got \['numpy'\]"):
         parity.compare(network, X, Y, ["numpy"])
