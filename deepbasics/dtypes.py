@@ -3,6 +3,8 @@
 The rule is Keras' (and JAX's): int64 with float32 is float32, where NumPy alone would say float64.
 """
 
+from functools import cache
+
 import numpy as np
 
 from deepbasics import config
@@ -23,6 +25,11 @@ def name(dtype: object) -> str:
         return config.floatx()
     if dtype is int:
         return "int32"
+    return _name(dtype)
+
+
+@cache
+def _name(dtype: object) -> str:
     text = str(dtype)
     if text.startswith("torch."):
         return text[6:]

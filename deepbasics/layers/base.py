@@ -24,7 +24,7 @@ from deepbasics.variables import Variable
 
 Shape = tuple[int | None, ...]
 
-FIRST_LAYER = ("input_shape", "batch_input_shape", "batch_shape", "batch_size", "weights")
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # attributes that hold no layers
 
 
 class Layer:
@@ -152,34 +152,27 @@ class Layer:
         set.
         """
         seen: set[int] = set()
+        for layer in self._held(Layer):
+            if id(layer) not in seen and layer is not self:
+                seen.add(id(layer))
+                yield layer
+
+    def _held(self, kind: type) -> Iterator[Any]:
+        """What the attributes hold of a kind, also in lists, tuples and dicts."""
         for key, value in vars(self).items():
-            if key in self._not_sublayers:
-                continue
-            for layer in _find(value, Layer):
-                if id(layer) not in seen and layer is not self:
-                    seen.add(id(layer))
-                    yield layer
+            if type(value) not in _PLAIN and key not in self._not_sublayers:
+                yield from _find(value, kind)
 
     _not_sublayers: frozenset[str] = frozenset()
 
     def _own(self) -> tuple[list[Variable], list[Variable]]:
         """This layer's own (trainable, non-trainable) weights, without those of sublayers."""
-        own = list(self._own_weights)
-        known = {id(v) for v in own}
-        for key, value in vars(self).items():
-            if key != "_own_weights" and key not in self._not_sublayers:
-                own += [v for v in _find(value, Variable) if id(v) not in known]
-                known |= {id(v) for v in own}
+        own = _unique([*self._own_weights, *self._held(Variable)])
         return [v for v in own if v.trainable], [v for v in own if not v.trainable]
 
     def seed_generators(self) -> list[SeedGenerator]:
         """The random streams of this layer and its sublayers."""
-        own = [
-            g
-            for key, value in vars(self).items()
-            if key not in self._not_sublayers
-            for g in _find(value, SeedGenerator)
-        ]
+        own = list(self._held(SeedGenerator))
         return own + [g for layer in self.sublayers() for g in layer.seed_generators()]
 
     @property

@@ -157,7 +157,7 @@ def test_a_data_set_without_a_length_says_what_is_missing(backend):
         (zip([1], [2], strict=True), True),
         (Numbers(), True),
     ],
-    ids=str,
+    ids=["array", "list", "dict", "text", "none", "iterator", "zip", "data set"],
 )
 def test_what_yields_batches_and_what_is_data(x, expected):
     assert is_batches(x) is expected
