@@ -67,7 +67,8 @@ class Compiled:
         if self._built_for == (names, output_shapes):
             return False
         several = len(names) > 1
-        self.loss_trackers = [Mean(name=f"{name}_loss") for name in names] if several else []
+        measured = zip(names, self.output_losses, strict=True) if several else ()
+        self.loss_trackers = [Mean(name=f"{n}_loss") for n, loss in measured if loss is not None]
         plain = per_output(self.metrics, names, "metrics", lists=True)
         weighted = per_output(self.weighted_metrics, names, "weighted_metrics", lists=True)
         taken: set[str] = set()
@@ -125,9 +126,9 @@ class Compiled:
     ) -> None:
         """Take a batch of so many rows into all metrics."""
         self._track(self.loss_tracker, loss, rows)
-        for tracker, value in zip(self.loss_trackers, each, strict=False):
-            if value is not None:
-                self._track(tracker, value, rows)
+        known = [value for value in each if value is not None]
+        for tracker, value in zip(self.loss_trackers, known, strict=False):
+            self._track(tracker, value, rows)
         for found, target, output, w in zip(self._metrics, y, y_pred, weights, strict=True):
             for _, metric, is_weighted in found:
                 metric.update_state(target, output, w if is_weighted else None)
