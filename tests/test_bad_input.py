@@ -243,6 +243,8 @@ def test_a_batch_larger_than_the_data_is_the_data(backend):
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a positive integer"),
         ({"validation_split": 1.0}, "validation_split must lie strictly between 0 and 1"),
         ({"validation_split": 0.01}, "leaves 19 for training|leaves 20 for training"),
+        ({"validation_freq": 0}, "validation_freq must be a positive integer"),
+        ({"shuffle": "rows"}, 'shuffle must be True, False or "batch"'),
         ({"class_weight": [1, 2]}, "class_weight must be a dict"),
         ({"class_weight": {0: 2.0}, "sample_weight": np.ones(20)}, "Give either class_weight or"),
         ({"callbacks": [db.callbacks.History]}, "pass an instance"),
@@ -361,6 +363,8 @@ def test_unknown_attributes_suggest_the_nearest(look, message):
 def test_what_is_no_layer():
     with pytest.raises(TypeError, match="Make an instance of it"):
         db.Sequential([layers.Flatten])
+    with pytest.raises(TypeError, match="Sequential takes a list of layers"):
+        db.Sequential(layers.Dense(1))
     with pytest.raises(TypeError, match="Sequential takes layers; got 'Dense'"):
         db.Sequential(["Dense"])
     with pytest.raises(ValueError, match="has a layer named 'a' already"):

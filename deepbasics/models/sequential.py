@@ -29,6 +29,8 @@ class Sequential(Model):
     ) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential takes a list of layers; got {layers!r} alone.")
         for layer in layers or []:
             self._append(layer)
         self._build_if_shaped()

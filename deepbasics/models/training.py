@@ -121,6 +121,9 @@ class Training:
             as_count(name, value, 0, least=0)
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch))
         )
+        due = _due(validation_freq)
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f'shuffle must be True, False or "batch"; got {shuffle!r}.')
         with registry.use_backend(self.backend):
             source, validation = self._training_data(
                 x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch,
@@ -131,15 +134,12 @@ class Training:
                 verbose=verbose, epochs=epochs, steps=source.steps,
             )  # fmt: skip
             with interrupts.held_back() as interrupt:
-                self._fit(
-                    source, validation, watch, range(initial_epoch, epochs), validation_freq,
-                    interrupt,
-                )  # fmt: skip
+                self._fit(source, validation, watch, range(initial_epoch, epochs), due, interrupt)
             return self.history
 
     def _fit(
-        self, source: Any, validation: Any, watch: Any, epochs: range, frequency: Any,
-        interrupt: interrupts.Interrupts,
+        self, source: Any, validation: Any, watch: Any, epochs: range,
+        due: Callable[[int], bool], interrupt: interrupts.Interrupts,
     ) -> None:  # fmt: skip
         self.stop_training = False
         watch.on_train_begin()
@@ -149,7 +149,7 @@ class Training:
             if not self._epoch(source, epoch, watch, interrupt):
                 break
             logs = self._logs()
-            if validation is not None and _is_due(epoch, frequency):
+            if validation is not None and due(epoch):
                 measured = self._evaluate(validation, watch)
                 logs |= {f"val_{name}": value for name, value in sorted(measured.items())}
             watch.on_epoch_end(epoch, logs)
@@ -440,8 +440,10 @@ def _refuse_beside_batches(**given: Any) -> None:
             )
 
 
-def _is_due(epoch: int, frequency: Any) -> bool:
-    """Whether to validate after this epoch: every so many, or if listed (counted from 1)."""
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+def _due(frequency: Any) -> Callable[[int], bool]:
+    """Whether to validate after an epoch: every so many, or if listed (counted from 1)."""
+    if isinstance(frequency, (list, tuple, set, range, np.ndarray)):
+        listed = set(frequency)
+        return lambda epoch: epoch + 1 in listed
+    every = as_count("validation_freq", frequency)
+    return lambda epoch: (epoch + 1) % every == 0
