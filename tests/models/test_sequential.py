@@ -66,6 +66,17 @@ def test_add_and_pop_in_a_model_that_has_trained(backend):
     assert not np.array_equal(kept[0], model.layers[0].get_weights()[0])
 
 
+def test_metrics_follow_when_the_output_changes(backend):
+    ids = np.arange(12) % 3
+    model = small(layers.Dense(1))
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    model.fit(X, Y, verbose=0)
+    model.pop()
+    model.add(layers.Dense(3))
+    found = model.evaluate(X, np.eye(3)[ids], verbose=0)[1]
+    assert found == pytest.approx((model.predict(X, verbose=0).argmax(1) == ids).mean())
+
+
 def test_a_popped_layer_is_no_longer_trained(backend):
     model = small(layers.Dense(4), layers.Dense(1))
     model.compile("adam", "mse")

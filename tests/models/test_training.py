@@ -355,12 +355,16 @@ def test_setting_the_learning_rate_counts_at_once(backend):
     assert not same(before, made.get_weights())
 
 
-def test_parts_made_on_another_backend_come_along(backend):
+@pytest.mark.parametrize("first", ["fit", "evaluate", "predict"])
+def test_parts_made_on_another_backend_come_along(backend, first):
     with db.use_backend("numpy"):
         optimizer, metric = db.optimizers.Adam(), db.metrics.AUC()
         dropout = layers.Dropout(0.5, seed=1)
     made = db.Sequential([db.Input((3,)), dropout, layers.Dense(1, activation="sigmoid")])
     made.compile(optimizer, "binary_crossentropy", metrics=[metric])
+    if first != "fit":
+        getattr(made, first)(X, *([Y > 0] if first == "evaluate" else []), **QUIET)
+        assert dropout.seed_generator.counter.backend is backend
     history = made.fit(X, Y > 0, **QUIET).history
     assert 0 <= history["auc"][0] <= 1
 
