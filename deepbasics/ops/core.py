@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import dtypes
+from deepbasics import dtypes, tree
 from deepbasics.backends import registry
-from deepbasics.ops.call import call, tensor
+from deepbasics.ops.call import call, float_tensor, tensor
 from deepbasics.variables import Variable
 
 Tensor = Any
@@ -52,20 +52,17 @@ def value_and_grad(
 
     def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        leaves: list[Any] = []
-        trees = [_flatten(args[i], leaves) for i in chosen]
+        trees = [_tensors(args[i]) for i in chosen]
 
-        def run(*tensors: Any) -> tuple[Any, Any]:
-            stream = iter(tensors)
+        def run(*leaves: Any) -> tuple[Any, Any]:
             given = list(args)
-            for i, tree in zip(chosen, trees, strict=True):
-                given[i] = _rebuild(tree, stream)
+            for i, replaced in zip(chosen, tree.pack_as(trees, leaves), strict=True):
+                given[i] = replaced
             result = fn(*given, **kwargs)
             return result if has_aux else (result, None)
 
-        value, aux, grads = registry.active().differentiate(run, [_leaf(x) for x in leaves])
-        stream = iter(grads)
-        grads = tuple(_rebuild(tree, stream) for tree in trees)
+        value, aux, grads = registry.active().differentiate(run, tree.flatten(trees))
+        grads = tuple(tree.pack_as(trees, grads))
         value = (value, aux) if has_aux else value
         return value, grads[0] if isinstance(argnums, int) else grads
 
@@ -89,23 +86,18 @@ def grad(
     return wrapped
 
 
-def _leaf(x: Any) -> Tensor:
-    x = tensor(x)
-    return x if dtypes.is_float(dtypes.name(x.dtype)) else tensor(x, dtypes.name(float))
+def _tensors(x: Any) -> Any:
+    """A nest with its leaves as float tensors; a list of numbers is a leaf."""
+    if isinstance(x, dict):
+        return {k: _tensors(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)) and not _is_array(x):
+        parts = [_tensors(t) for t in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return float_tensor(x)
 
 
-def _flatten(tree: Any, leaves: list[Any]) -> Any:
-    if isinstance(tree, dict):
-        return {k: _flatten(v, leaves) for k, v in tree.items()}
-    if isinstance(tree, (list, tuple)) and any(hasattr(t, "shape") for t in tree):
-        return type(tree)(_flatten(t, leaves) for t in tree)
-    leaves.append(tree)
-    return None
-
-
-def _rebuild(tree: Any, stream: Any) -> Any:
-    if isinstance(tree, dict):
-        return {k: _rebuild(v, stream) for k, v in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(_rebuild(t, stream) for t in tree)
-    return next(stream)
+def _is_array(x: Any) -> bool:
+    """Whether a list or tuple holds numbers, or lists of them, and nothing else."""
+    if isinstance(x, (list, tuple)):
+        return not hasattr(x, "_fields") and all(_is_array(t) for t in x)
+    return type(x) in (int, float, bool)

@@ -285,9 +285,15 @@ softplus = primitive(
 
 
 def promoted(call):
-    """An operator: arguments in their common dtype; a Python float makes an int tensor float."""
+    """An operator: arguments in their common dtype; a Python float makes an int tensor float.
+
+    As NumPy does, it leaves the matter to an object that sets `__array_ufunc__` to None.
+    """
 
     def operator(a, b):
+        for other in (a, b):
+            if type(other) is not Traced and getattr(other, "__array_ufunc__", True) is None:
+                return NotImplemented
         da, db = getattr(a, "dtype", None), getattr(b, "dtype", None)
         if da is not None and db is not None and da != db:
             common = np.dtype(dtypes.result_type(da.name, db.name))
