@@ -27,6 +27,19 @@ Shape = tuple[int | None, ...]
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # attributes that hold no layers
 
 
+def _name_first(add_weight: Any) -> Any:
+    """Also takes the arguments in the order of Keras 2, which began with the name."""
+
+    @wraps(add_weight)
+    def either(self: Any, *args: Any, **kwargs: Any) -> Variable:
+        if args and isinstance(args[0], str):
+            kwargs |= dict(zip(("name", "shape", "dtype", "initializer"), args, strict=False))
+            args = ()
+        return add_weight(self, *args, **kwargs)
+
+    return either
+
+
 class Layer:
     """The base of all layers.
 
@@ -117,6 +130,7 @@ class Layer:
 
     # weights --------------------------------------------------------------------------------------
 
+    @_name_first
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -132,9 +146,6 @@ class Layer:
         """Make a weight and keep it. Default initializer: glorot_uniform for floats, zeros for
         ints.
         """
-        if isinstance(shape, str):  # Keras 1 and 2 passed the name first
-            shape, name = (initializer, shape) if not isinstance(initializer, str) else ((), shape)
-            initializer = None
         dtype = dtypes.name(dtype or self.dtype)
         default = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape or ())

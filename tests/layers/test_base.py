@@ -174,6 +174,18 @@ def test_trainable_weights_come_before_the_others(backend):
     assert layer.n.dtype == "int64"
 
 
+def test_the_name_of_a_weight_may_come_first_as_in_keras_2(backend):
+    layer = layers.Layer(name="old")
+    for weight in (
+        layer.add_weight("w", (2, 3), initializer="ones"),
+        layer.add_weight("w", shape=[2, 3], initializer="ones"),
+        layer.add_weight("w", (2, 3), "float32", "ones"),
+        layer.add_weight((2, 3), "ones", name="w"),
+    ):
+        assert (weight.path, weight.shape) == ("old/w", (2, 3))
+        np.testing.assert_array_equal(weight.numpy(), np.ones((2, 3)))
+
+
 def test_names_number_themselves_and_start_again(backend):
     db.utils.clear_session()
     assert [layers.Dense(1).name for _ in range(3)] == ["dense", "dense_1", "dense_2"]
