@@ -207,8 +207,8 @@ def _edges_of(draw: Draw, dtype: str) -> np.ndarray:
         return np.array([False, True])
     edges = edge_values(dtype)
     if draw.bounded:
-        edges = edges[(edges >= draw.low) & (edges <= draw.high)]
-    return edges[(np.abs(edges) >= draw.least) | (edges == 0)]
+        edges = edges[~((edges < draw.low) | (edges > draw.high))]  # NaN stays
+    return edges[~(np.abs(edges) < draw.least) | (edges == 0)]
 
 
 def check_edges(case: Case, backend: Any, dtype: str = "float64") -> float:

@@ -2,11 +2,12 @@
 each returns the worst difference in the unit of its tolerance.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from deepbasics import ops
+from deepbasics import ops, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 from deepbasics.random import set_random_seed
@@ -136,3 +137,18 @@ def check_run(
     want = loss_curve(case, REFERENCE, dtype, steps, data)
     got = loss_curve(case, backend, dtype, steps, data)
     return compare(got, want, RUN[dtype], f"loss of {case} in {dtype}")
+
+
+# bits ---------------------------------------------------------------------------------------------
+
+
+def check_same_bits(draw: Callable[[], Any], backend: Any, seed: int = 11) -> list[np.ndarray]:
+    """`draw()`, a nest of tensors or Variables, is the same to the bit, from the same seed."""
+    found = []
+    for each in (REFERENCE, backend):
+        with registry.use_backend(each):
+            set_random_seed(seed)
+            found.append([np.array(ops.convert_to_numpy(t)) for t in tree.flatten(draw())])
+    for i, (want, got) in enumerate(zip(*found, strict=True)):
+        compare(got, want, Tolerance(0.0, "bits"), f"draw {i}")
+    return found[0]

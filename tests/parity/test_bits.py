@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from deepbasics import initializers, ops, random
-from deepbasics.backends import registry
 from deepbasics.data import ArraySource
 from deepbasics.layers import Dense, Dropout
-from deepbasics.random import SeedGenerator, set_random_seed
+from deepbasics.random import SeedGenerator
 from deepbasics.testing import cases
 from deepbasics.testing.evaluate import floatx
+from deepbasics.testing.levels import check_same_bits
 
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 NAMES = [
@@ -17,26 +17,6 @@ NAMES = [
     "normal", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal",
     "uniform", "zeros",
 ]  # fmt: skip
-
-
-def both(function, other):
-    """What the function gives on the reference and on the other backend, from the same seed."""
-    found = []
-    for backend in ("numpy", other):
-        with registry.use_backend(backend):
-            set_random_seed(11)
-            found.append([np.array(ops.convert_to_numpy(t)) for t in function()])
-    return found
-
-
-def assert_same_bits(function, other):
-    want, got = both(function, other)
-    assert len(got) == len(want)
-    for a, b in zip(got, want, strict=True):
-        assert a.dtype == b.dtype
-        assert a.shape == b.shape
-        assert a.tobytes() == b.tobytes()
-    return want
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,14 +28,14 @@ def test_initial_weights(name, dtype, other):
         layer.build((None, 5))
         return layer.weights
 
-    assert_same_bits(drawn, other)
+    check_same_bits(drawn, other)
 
 
 @pytest.mark.parametrize("case", cases.NETS, ids=str)
 @DTYPES
 def test_initial_weights_of_networks(case, dtype, other):
     with floatx(dtype):
-        kernel, *_ = assert_same_bits(lambda: case.make().weights, other)
+        kernel, *_ = check_same_bits(lambda: case.make().weights, other)
     assert np.unique(kernel).size > 1
 
 
@@ -67,7 +47,7 @@ def test_batches_of_each_epoch(shuffle, other):
         source = ArraySource((x, None, None), 5, shuffle, random.next_key())
         return [tensor for epoch in range(3) for _, (tensor, *_) in source.epoch(epoch)]
 
-    want = np.concatenate(assert_same_bits(batches, other))
+    want = np.concatenate(check_same_bits(batches, other))
     assert np.array_equal(want[:23], x) == (shuffle is False)
     assert np.array_equal(want[:23], want[23:46]) == (shuffle is False)
 
@@ -80,7 +60,7 @@ def test_dropout_masks(rate, dtype, other):
         ones = ops.ones((20, 13), dtype)
         return [layer(ones, training=True) for _ in range(3)]
 
-    first, second, _ = assert_same_bits(masks, other)
+    first, second, _ = check_same_bits(masks, other)
     assert not np.array_equal(first, second)
 
 
@@ -92,4 +72,4 @@ def test_draws(name, other):
         generator = SeedGenerator(9)
         return [getattr(random, name)(*arguments, seed=generator) for _ in range(2)]
 
-    assert_same_bits(drawn, other)
+    check_same_bits(drawn, other)

@@ -53,7 +53,18 @@ def _gender(datasets):
     return x, y if y.ndim > 1 else np.eye(2)[y]
 
 
-REAL = {"pima": _pima, "mnist": _mnist, "gender": _gender}
+def _churn(datasets):
+    pytest.importorskip("pandas", reason="the churn table is a DataFrame")
+    table = datasets.churn.load_data()
+    x = table.drop(columns=["RowNumber", "CustomerId", "Surname", "Exited"])
+    x["Gender"] = x["Gender"] == "Male"
+    for country in ("Germany", "Spain"):
+        x[country] = x["Geography"] == country
+    x = x.drop(columns="Geography").to_numpy("float64")
+    return (x - x.mean(axis=0)) / x.std(axis=0), table["Exited"].to_numpy()
+
+
+REAL = {"pima": _pima, "mnist": _mnist, "gender": _gender, "churn": _churn}
 
 
 @pytest.mark.skipif("DEEPBASICS_DATA" not in os.environ, reason="DEEPBASICS_DATA names no folder")

@@ -42,7 +42,8 @@ class NumpyBackend:
         """An array (or the traced array itself), cast to `dtype` if it differs."""
         if type(value) is Traced:
             return value if dtype in (None, value.dtype.name) else self._cast(value, dtype)
-        value = value if isinstance(value, (np.ndarray, np.generic)) else as_array(value)
+        if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fiub":
+            value = as_array(value)
         if dtype is None or value.dtype.name == dtype:
             return value
         return value.astype(dtype)
