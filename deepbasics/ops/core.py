@@ -10,6 +10,10 @@ from deepbasics.backends import registry
 from deepbasics.ops.call import call, float_tensor, tensor
 from deepbasics.variables import Variable
 
+__all__ = [
+    "convert_to_numpy", "convert_to_tensor", "grad", "is_tensor", "stop_gradient", "value_and_grad",
+]  # fmt: skip
+
 Tensor = Any
 
 

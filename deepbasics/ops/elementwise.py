@@ -6,6 +6,17 @@ from typing import Any
 from deepbasics import dtypes
 from deepbasics.ops.call import call, dtype_of, float_tensor, pair, tensor
 
+__all__ = [
+    "abs", "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
+    "arctanh", "ceil", "clip", "cos", "cosh", "divide", "divide_no_nan", "equal", "erf", "exp",
+    "exp2", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isclose", "isfinite",
+    "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod",
+    "multiply", "nan_to_num", "negative", "not_equal", "power", "reciprocal", "round", "rsqrt",
+    "sign", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
+    "where",
+]  # fmt: skip
+
 Tensor = Any
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from deepbasics.ops.call import call, one_axis, pair, tensor
 from deepbasics.ops.shape import expand_dims, reshape, transpose
 
+__all__ = ["dot", "matmul", "outer", "tensordot"]
+
 Tensor = Any
 
 

@@ -7,6 +7,13 @@ from deepbasics.ops.call import call, dtype_of, float_tensor, one_axis, tensor
 from deepbasics.ops.elementwise import abs as absolute
 from deepbasics.ops.elementwise import clip, divide, expm1, multiply, negative, where
 
+__all__ = [
+    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "leaky_relu", "log_sigmoid", "log_softmax", "one_hot", "relu", "relu6", "selu", "sigmoid",
+    "sigmoid_crossentropy", "silu", "softmax", "softmax_crossentropy", "softplus", "softsign",
+    "sparse_softmax_crossentropy", "swish",
+]  # fmt: skip
+
 Tensor = Any
 
 

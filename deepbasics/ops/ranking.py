@@ -9,6 +9,8 @@ from deepbasics.ops.reduction import argmax
 from deepbasics.ops.reduction import sum as total
 from deepbasics.ops.shape import cast, expand_dims, stack, take_along_axis
 
+__all__ = ["in_top_k", "top_k"]
+
 Tensor = Any
 
 

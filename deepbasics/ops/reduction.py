@@ -8,6 +8,11 @@ import numpy as np
 from deepbasics.ops import elementwise
 from deepbasics.ops.call import axes, call, dtype_of, float_tensor, one_axis, tensor
 
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum",
+    "logsumexp", "max", "mean", "min", "moments", "prod", "std", "sum", "var",
+]  # fmt: skip
+
 Tensor = Any
 Axis = int | tuple[int, ...] | list[int] | None
 

@@ -10,6 +10,14 @@ import numpy as np
 from deepbasics import config, dtypes
 from deepbasics.ops.call import axes, call, dtype_of, one_axis, pair, tensor
 
+__all__ = [
+    "append", "arange", "array", "broadcast_to", "cast", "concatenate", "copy", "dtype",
+    "expand_dims", "eye", "flip", "full", "full_like", "get_item", "linspace", "moveaxis", "ndim",
+    "ones", "ones_like", "pack", "pad", "ravel", "repeat", "reshape", "saturate_cast", "scatter",
+    "scatter_update", "shape", "size", "slice", "split", "squeeze", "stack", "swapaxes", "take",
+    "take_along_axis", "tile", "transpose", "unstack", "zeros", "zeros_like",
+]  # fmt: skip
+
 Tensor = Any
 Shape = int | Sequence[int]
 

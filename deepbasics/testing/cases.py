@@ -1,25 +1,43 @@
-"""The table of cases: primitives, public ops, losses, metrics, layers, optimizers, networks."""
+"""The table of cases: primitives, public ops, losses, metrics, layers, optimizers, networks.
 
+A module of rows has lists of these names; a new module is one more line below.
+"""
+
+from typing import Any
+
+from deepbasics.testing import (
+    derived,
+    measures,
+    networks,
+    primitives,
+)
 from deepbasics.testing.case import Case
-from deepbasics.testing.derived import DERIVED, OF_NO_TENSOR, SYNONYMS
-from deepbasics.testing.measures import LOSSES, METRICS
-from deepbasics.testing.networks import LAYERS, NETS, OPTIMIZERS
-from deepbasics.testing.primitives import ELEMENTWISE, PRIMITIVES
 
-__all__ = [
-    "DERIVED",
-    "LAYERS",
-    "LOSSES",
-    "METRICS",
-    "NETS",
-    "OF_NO_TENSOR",
-    "OPTIMIZERS",
-    "PRIMITIVES",
-    "SYNONYMS",
-    "with_edges",
-]
+MODULES = (
+    derived,
+    measures,
+    networks,
+    primitives,
+)
+
+
+def _gathered(name: str) -> list[Any]:
+    return [row for module in MODULES for row in getattr(module, name, ())]
+
+
+PRIMITIVES: list[Case] = _gathered("PRIMITIVES")
+DERIVED: list[Case] = _gathered("DERIVED")
+LOSSES: list[Case] = _gathered("LOSSES")
+METRICS: list[Case] = _gathered("METRICS")
+LAYERS: list[Any] = _gathered("LAYERS")
+OPTIMIZERS: list[Any] = _gathered("OPTIMIZERS")
+NETS: list[Any] = _gathered("NETS")
+OF_NO_TENSOR: set[str] = set(_gathered("OF_NO_TENSOR"))
+SYNONYMS: dict[str, str] = {
+    name: same for module in MODULES for name, same in getattr(module, "SYNONYMS", {}).items()
+}
 
 
 def with_edges() -> list[Case]:
-    """The primitives whose arguments may be any floats or bools, element by element."""
-    return [c for c in ELEMENTWISE if {d.kind for d in c.draws} <= {"float", "bool"}]
+    """The elementwise primitives (ELEMENTWISE) whose arguments may be any floats or bools."""
+    return [c for c in _gathered("ELEMENTWISE") if {d.kind for d in c.draws} <= {"float", "bool"}]

@@ -67,7 +67,7 @@ def _same(op: str, arguments: int) -> Case:
     return row(op, *[Draw(low=low, high=high)] * arguments, kind=kind)
 
 
-ELEMENTWISE = [
+ARITHMETIC = [
     *(_same(op, 1) for op in UNARY.split() if op != "identity"),
     *(_same(op, 2) for op in BINARY.split()),
     *(row(op, ANY, Draw(kind="bool"), kind="exact") for op in LOGICAL),
@@ -208,4 +208,4 @@ SHAPE = [
     making("linspace", 0.0, 1.0, 5),
 ]  # fmt: skip
 
-DERIVED = [*ELEMENTWISE, *NN, *PRODUCTS, *REDUCTIONS, *SHAPE]
+DERIVED = [*ARITHMETIC, *NN, *PRODUCTS, *REDUCTIONS, *SHAPE]
