@@ -10,10 +10,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from deepbasics import config, ops, random
+from deepbasics import config, ops, philox, random
 from deepbasics.backends import registry
+from deepbasics.philox import MULTIPLIERS, ROUNDS, WEYL
 from deepbasics.random import SeedGenerator, families, host
-from deepbasics.random.philox import MULTIPLIERS, ROUNDS, WEYL
 from deepbasics.random.quantile import log, normal_quantile
 
 KEY = (11, 22)
@@ -80,7 +80,7 @@ def test_any_part_of_a_stream_can_be_drawn_alone():
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (8,), (3, 5, 2), (0,), (4, 0)])
 def test_halves_come_low_half_first(shape):
     halves = [h for w in random.bits(KEY, 9, 16).tolist() for h in (w & 0xFFFFFFFF, w >> 32)]
-    drawn = random.bits32_kernel(9, KEY, shape)
+    drawn = philox.bits32_kernel(9, KEY, shape)
     assert drawn.shape == shape
     assert drawn.dtype == np.uint32
     assert drawn.reshape(-1).tolist() == halves[: math.prod(shape)]
@@ -88,18 +88,18 @@ def test_halves_come_low_half_first(shape):
 
 def test_kernels_write_into_the_array_they_are_given():
     bits, mask = np.empty((3, 5), "uint32"), np.empty((3, 5), bool)
-    assert random.bits32_kernel(2, KEY, (3, 5), out=bits) is bits
-    assert random.mask_kernel(2, KEY, 2**31, (3, 5), out=mask) is mask
-    np.testing.assert_array_equal(bits, random.bits32_kernel(2, KEY, (3, 5)))
+    assert philox.bits32_kernel(2, KEY, (3, 5), out=bits) is bits
+    assert philox.mask_kernel(2, KEY, 2**31, (3, 5), out=mask) is mask
+    np.testing.assert_array_equal(bits, philox.bits32_kernel(2, KEY, (3, 5)))
     np.testing.assert_array_equal(mask, bits >= 2**31)
 
 
 def test_a_mask_is_true_with_the_chance_that_its_threshold_leaves():
     for rate in (0.1, 0.5, 0.75):
-        kept = random.mask_kernel(0, KEY, round(rate * 2**32), (N,)).mean()
+        kept = philox.mask_kernel(0, KEY, round(rate * 2**32), (N,)).mean()
         assert abs(kept - (1 - rate)) < 4 * math.sqrt(rate * (1 - rate) / N)
-    assert random.mask_kernel(0, KEY, 0, (100,)).all()
-    assert not random.mask_kernel(0, KEY, 2**32, (100,)).any()
+    assert philox.mask_kernel(0, KEY, 0, (100,)).all()
+    assert not philox.mask_kernel(0, KEY, 2**32, (100,)).any()
 
 
 # The arithmetic -----------------------------------------------------------------------------------
@@ -423,7 +423,7 @@ def test_a_step_draws_a_new_dropout_mask_each_time(backend):
     x = np.ones((16, 16), "float32")
     step = backend.step(lambda x: random.dropout(x, 0.5, seed=generator))
     first, second = (np.array(backend.numpy(step(backend.tensor(x)))) for _ in range(2))
-    expected = random.mask_kernel(32, (2, 0), 2**31, (16, 16)) * 2.0
+    expected = philox.mask_kernel(32, (2, 0), 2**31, (16, 16)) * 2.0
     np.testing.assert_array_equal(second, expected)
     assert (first != second).any()
 

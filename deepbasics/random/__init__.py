@@ -1,5 +1,6 @@
 """Randomness as a pure function of (seed, stream, counter): the same numbers on every backend."""
 
+from deepbasics.philox import bits
 from deepbasics.random.draws import (
     beta,
     binomial,
@@ -12,7 +13,6 @@ from deepbasics.random.draws import (
     truncated_normal,
     uniform,
 )
-from deepbasics.random.philox import bits, bits32_kernel, mask_kernel
 from deepbasics.random.streams import SeedGenerator, key_of, next_key, set_random_seed
 
 __all__ = [
@@ -20,12 +20,10 @@ __all__ = [
     "beta",
     "binomial",
     "bits",
-    "bits32_kernel",
     "categorical",
     "dropout",
     "gamma",
     "key_of",
-    "mask_kernel",
     "next_key",
     "normal",
     "randint",

@@ -14,8 +14,8 @@ import numpy as np
 from deepbasics import dtypes
 from deepbasics.backends import registry
 from deepbasics.config import floatx
+from deepbasics.philox import HALVES, Key
 from deepbasics.random import families, host
-from deepbasics.random.philox import HALVES, Key
 from deepbasics.random.streams import SeedGenerator, stream
 
 Tensor = Any

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepbasics import dtypes
 from deepbasics.config import floatx
-from deepbasics.random.philox import WORDS, Key, bits
+from deepbasics.philox import WORDS, Key, bits
 from deepbasics.random.quantile import normal_quantile
 
 _CHUNK = 1 << 14  # elements at a time: the working arrays stay in cache

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from deepbasics.backends import registry
-from deepbasics.random.philox import Key
+from deepbasics.philox import Key
 from deepbasics.variables import Variable
 
 SEED_VARIABLE = "DEEPBASICS_SEED"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepbasics.random import bits32_kernel
+from deepbasics.philox import bits32_kernel
 
 torch = pytest.importorskip("torch", reason="the torch backend needs torch")
 from deepbasics.backends.torch import philox  # noqa: E402 - only where there is torch

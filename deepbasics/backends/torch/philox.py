@@ -1,4 +1,4 @@
-"""Philox4x64-10 in torch integer operations: the bits of `deepbasics.random`, on the device.
+"""Philox4x64-10 in torch integer operations: the bits of `deepbasics.philox`, on the device.
 
 Nothing here waits for the device or copies to it, so it can be captured in a CUDA graph, and a
 replay draws anew from the counter's new value. torch has no arithmetic on unsigned words: they are
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from deepbasics.random.philox import HALVES, MULTIPLIERS, ROUNDS, WEYL, Key
+from deepbasics.philox import HALVES, MULTIPLIERS, ROUNDS, WEYL, Key
 
 _LOW = 0xFFFFFFFF
 
@@ -44,7 +44,7 @@ def _multiply(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
 def bits32(
     counter: torch.Tensor | int, key: Key, shape: Sequence[int], device: torch.device | str
 ) -> torch.Tensor:
-    """The bits of `deepbasics.random.bits32_kernel` as int64 in [0, 2**32), of `shape`.
+    """The bits of `deepbasics.philox.bits32_kernel` as int64 in [0, 2**32), of `shape`.
 
     `counter` is an int or an int64 scalar on the device, below 2**63 - blocks.
     """

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from deepbasics import random
+from deepbasics import philox
 from deepbasics.backends.numpy.trace import primitive
 
 
 def _mask(counter, key, threshold, shape, out=None):
-    return random.mask_kernel(int(counter), key, threshold, shape, out=out)
+    return philox.mask_kernel(int(counter), key, threshold, shape, out=out)
 
 
 def _bits32(counter, key, shape, out=None):
-    bits = random.bits32_kernel(int(counter), key, shape)
+    bits = philox.bits32_kernel(int(counter), key, shape)
     if out is None:
         return bits.astype(np.int64)  # as torch, which cannot compute in uint32
     np.copyto(out, bits)
