@@ -176,7 +176,7 @@ ROWS = (
     ("config", "legacy"),
     ("dtypes",),
     ("backends",),
-    ("variables", "logits", "lookup"),
+    ("variables", "logits", "masks", "lookup"),
     ("ops",),
     ("random", "arena"),
     ("activations", "initializers", "regularizers", "constraints"),

@@ -1,6 +1,7 @@
 """Layer: weights, a formula, and what Keras users expect around them."""
 
 import inspect
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache, wraps
 from typing import Any
@@ -13,9 +14,11 @@ from deepbasics import (
     dtypes,
     initializers,
     legacy,
+    masks,
     naming,
     ops,
     regularizers,
+    tree,
 )
 from deepbasics.backends import registry
 from deepbasics.layers import scope
@@ -65,10 +68,12 @@ class Layer:
     array([1., 2.], dtype=float32)
     """
 
-    supports_masking = False
+    supports_masking = False  # by default, whether the class defines compute_mask
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "compute_mask" in cls.__dict__ and "supports_masking" not in cls.__dict__:
+            cls.supports_masking = True
         if "__init__" in cls.__dict__:
             cls.__init__ = _constructor(cls, cls.__init__)
         if "build" in cls.__dict__:
@@ -97,6 +102,7 @@ class Layer:
         self._own_weights: list[Variable] = []
         self._initial_weights = weights
         self._called_losses: list[Any] = []
+        self._said_lost = False
         whole = batch_input_shape or batch_shape
         if whole is None and input_shape is not None:
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
@@ -109,8 +115,20 @@ class Layer:
         """Add the weights; called once, with the shape of the first input (None for the batch)."""
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """The formula, over ops. May take `training` and `mask`."""
+        """The formula, over ops. May take `training`, and `mask`: that of `inputs`, or None.
+
+        A layer with several tensor arguments, such as `query` and `value`, may take `query_mask`
+        and `value_mask`.
+        """
         raise TypeError(f"Layer {type(self).__name__} must define call(self, inputs).")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output, given that of the first argument; None for none.
+
+        Asked where `supports_masking` is true, as it is in a class that defines this. For several
+        inputs or outputs masks are nests, with None where there is no mask.
+        """
+        return previous_mask
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output; by default worked out by a call on zeros of a small batch."""
@@ -269,21 +287,62 @@ class Layer:
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Build if need be, then `call`; `training=` decides for all layers within."""
-        takes = _parameters(type(self))
         training = kwargs.pop("training", None)
         outermost = scope.current() is None
         with scope.call_scope(training) as call, self._own_backend(outermost):
-            inputs = self._prepare(inputs)
+            given, inputs = inputs, self._prepare(inputs)
+            masks.carry(given, inputs)
             if not self.built:
                 self._build(shapes_of(inputs))
-            if "training" in takes:
+            if "training" in _parameters(type(self)):
                 kwargs["training"] = call.training
+            mask = self._fill_masks(inputs, args, kwargs)
             outputs = self.call(inputs, *args, **kwargs)
             if self.activity_regularizer is not None:
                 self.add_loss(self._activity_penalty(outputs))
+            self._hand_on(mask, inputs, outputs)
             if outermost:
                 self._called_losses = call.losses
         return outputs
+
+    def _fill_masks(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Put masks into the arguments that `call` has for them; returns that of the inputs."""
+        names, slots = _parameters(type(self)), _mask_slots(type(self))
+        if slots:
+            given = {**dict(zip(names, (inputs, *args), strict=False)), **kwargs}
+            for slot, tensors in slots.items():
+                if slot not in names[: 1 + len(args)] and given.get(slot) is None:
+                    kwargs[slot] = masks.mask_of(given.get(tensors))
+            if given.get("mask") is not None:
+                return given["mask"]
+        return masks.mask_of(inputs)
+
+    def _hand_on(self, mask: Any, inputs: Any, outputs: Any) -> None:
+        """Give the outputs their masks; a mask that this layer cannot use is said to be lost."""
+        if not self.supports_masking:
+            if mask is not None and not _mask_slots(type(self)):
+                self._say_lost(inputs)
+            return
+        found = self.compute_mask(inputs, mask)
+        if found is None:
+            return
+        source = masks.source_of(inputs) or self.name
+        for y, m in zip(tree.flatten(outputs), tree.flatten(found), strict=False):
+            if m is not None and masks.mask_of(y) is None:
+                masks.attach(y, m, source)
+
+    def _say_lost(self, inputs: Any) -> None:
+        if self._said_lost:
+            return
+        self._said_lost = True
+        source = masks.source_of(inputs)
+        of = f" of {source!r}" if source else ""
+        warnings.warn(
+            f"Layer {self.name!r} ({type(self).__name__}) cannot use the mask{of}: it computes "
+            "with the hidden steps too, and layers after it see no mask. If it may pass the mask "
+            "on unchanged, set supports_masking = True on it; if not, define compute_mask.",
+            stacklevel=legacy.level_of_caller(),
+        )
 
     def _own_backend(self, outermost: bool) -> Any:
         """The backend that the weights live on, for a call from outside."""
@@ -357,8 +416,18 @@ def _builder(build: Any) -> Any:
 
 
 @cache
-def _parameters(cls: type) -> frozenset[str]:
-    return frozenset(inspect.signature(cls.call).parameters)
+def _parameters(cls: type) -> tuple[str, ...]:
+    """The names of the arguments of `call`, without `self`."""
+    return tuple(inspect.signature(cls.call).parameters)[1:]
+
+
+@cache
+def _mask_slots(cls: type) -> dict[str, str]:
+    """For each argument of `call` that is a mask, the name of that whose mask it is."""
+    names = _parameters(cls)
+    of = {name: name.removesuffix("_mask") for name in names if name.endswith("_mask")}
+    found = {mask: tensors for mask, tensors in of.items() if tensors in names}
+    return found | ({"mask": names[0]} if "mask" in names else {})
 
 
 def _find(value: Any, kind: type) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from deepbasics import config, dtypes, ops
+from deepbasics import config, dtypes, masks, ops
 from deepbasics.errors import unknown
 
 MEAN = "sum_over_batch_size"
@@ -76,7 +76,7 @@ def mean_over(x: Any, axis: int = -1) -> Any:
     return ops.squeeze(x, axis) if x.shape[axis] == 1 else ops.mean(x, axis=axis)
 
 
-def spread(weight: Any, values: Any) -> Any:
+def spread(weight: Any, values: Any, what: str = "sample_weight") -> Any:
     """Weights in the dtype of `values`, with axes of size 1 appended so that they broadcast."""
     weight = as_float(weight, ops.dtype(values))
     given, shape = tuple(weight.shape), tuple(weight.shape)
@@ -86,8 +86,8 @@ def spread(weight: Any, values: Any) -> Any:
     shape += (1,) * (len(target) - len(shape))
     if len(shape) > len(target) or any(w not in (1, v) for w, v in zip(shape, target, strict=True)):
         raise ValueError(
-            f"sample_weight has shape {given}, but the values to weigh have shape {target}; "
-            "give one weight per sample, or one per entry."
+            f"{what} has shape {given}, but the values to weigh have shape {target}; "
+            "there must be one weight per sample, or one per entry."
         )
     return weight if shape == given else ops.reshape(weight, shape)
 
@@ -146,13 +146,21 @@ class Loss:
         return None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The reduced loss; `sample_weight` has one weight per sample or per entry."""
+        """The reduced loss; `sample_weight` has one weight per sample or per entry.
+
+        What the mask of `y_pred` hides is left out.
+        """
+        hidden = masks.mask_of(y_pred)
         if self.dtype is not None:
             y_pred = as_float(y_pred, self.dtype)
         if self._prepares:
             y_pred = as_float(y_pred)
             y_true, y_pred = same_rank(as_float(y_true, ops.dtype(y_pred)), y_pred)
-        return reduce(self.call(y_true, y_pred), sample_weight, self.reduction, self.mask(y_true))
+        values, mask = self.call(y_true, y_pred), self.mask(y_true)
+        if hidden is not None:
+            hidden = spread(hidden, values, "The mask of the predictions")
+            mask = hidden if mask is None else spread(mask, values) * hidden
+        return reduce(values, sample_weight, self.reduction, mask)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain data."""

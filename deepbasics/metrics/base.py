@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import config, dtypes, ops
+from deepbasics import config, dtypes, masks, ops
 from deepbasics.losses.base import as_float, same_rank, spread
 from deepbasics.naming import snake_case
 from deepbasics.variables import Variable
@@ -100,6 +100,17 @@ def weighed(
     return values * weight, weight
 
 
+def _masked(sample_weight: Any, mask: Any, dtype: str) -> Any:
+    """Weights that are 0 where the mask is."""
+    mask = as_float(mask, dtype)
+    if sample_weight is None:
+        return mask
+    weight = as_float(sample_weight, dtype)
+    if len(weight.shape) > len(mask.shape):
+        return weight * spread(mask, weight, "The mask of the predictions")
+    return mask * spread(weight, mask)
+
+
 class Sum(Metric):
     """The sum of the values, each times its weight: `sum(w v)`."""
 
@@ -160,7 +171,13 @@ class MeanMetricWrapper(Mean):
         self.parameters = parameters
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch; `sample_weight` has one weight per sample or per entry."""
+        """Take in one batch; `sample_weight` has one weight per sample or per entry.
+
+        What the mask of `y_pred` hides weighs nothing.
+        """
+        hidden = masks.mask_of(y_pred)
+        if hidden is not None:
+            sample_weight = _masked(sample_weight, hidden, self.dtype)
         if self._prepares:
             y_true, y_pred = (as_float(y, self.dtype) for y in (y_true, y_pred))
             y_true, y_pred = same_rank(y_true, y_pred)

@@ -21,6 +21,11 @@ class Model(Training, LegacyMethods, Layer):
     """
 
     _not_sublayers = frozenset({"backend", "compiled", "history", "_programs"})
+    supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """None: the layers within have given the outputs their masks."""
+        return None
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)

@@ -7,7 +7,7 @@ lists with one entry for each output.
 from collections.abc import Callable
 from typing import Any
 
-from deepbasics import logits, tree
+from deepbasics import logits, masks, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 
@@ -22,10 +22,13 @@ def train_step(model: Any, form: Any) -> Step:
         x, y, w = tree.pack_as(form, flat)
 
         def scaled() -> tuple[Any, Any]:
-            total, *rest = forward(x, y, w, training=True)
-            return model.optimizer.scale_loss(total), (total, *rest)
+            total, outputs, each = forward(x, y, w, training=True)
+            found = (total, outputs, each, masks.mask_of(outputs))
+            return model.optimizer.scale_loss(total), found
 
-        _, (total, outputs, each), gradients = registry.active().gradients(scaled, weights)
+        _, found, gradients = registry.active().gradients(scaled, weights)
+        total, outputs, each, hidden = found
+        masks.attach_each(outputs, hidden)  # a backend may give the outputs as new tensors
         model.optimizer.apply(gradients, weights)
         model.compiled.update(total, each, y, outputs, w, int(flat[0].shape[0]))
 
