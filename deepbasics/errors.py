@@ -24,6 +24,18 @@ class MissingExtra(ImportError):
         )
 
 
+class UnreadableFile(ValueError):
+    """A file of a model or weights is damaged, or holds what must not be read.
+
+    >>> print(UnreadableFile("m.keras", "config.json", "it is no JSON"))
+    m.keras: config.json: it is no JSON
+    """
+
+    def __init__(self, file: object, member: str, problem: object) -> None:
+        super().__init__(": ".join(str(part) for part in (file, member, problem) if str(part)))
+        self.file, self.member, self.problem = str(file), member, str(problem)
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`" Did you mean 'x'?"`, or an empty string when nothing is near.
 

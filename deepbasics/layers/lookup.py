@@ -1,11 +1,13 @@
 """Layers by name: `serialize`, `deserialize`."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from deepbasics.errors import unknown
+from deepbasics import registered
 from deepbasics.layers import core, inputs
 from deepbasics.layers.base import Layer
+from deepbasics.lookup import MODULES, Lookup, adapted, described
 
 CLASSES: dict[str, type] = {
     c.__name__: c
@@ -16,25 +18,32 @@ CLASSES: dict[str, type] = {
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """A layer as plain data: `{"class_name", "config"}`."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    """A layer as plain data: `{"module", "class_name", "config", "registered_name"}`."""
+    name = type(layer).__name__
+    module = MODULES["model" if name in _models() else "layer"]
+    return described(layer, layer.get_config(), module)
 
 
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, type] | None = None
 ) -> Layer:
     """The inverse of `serialize`, with new weights; `custom_objects` maps names to classes."""
-    known = _classes() | dict(custom_objects or {})
-    name = config["class_name"]
-    if name not in known:
-        raise unknown("layer", name, known)
-    found = known[name]
-    if name == "Sequential":
-        return found.from_config(dict(config["config"]), custom_objects)
-    return found.from_config(dict(config["config"]))
+    lookup = Lookup("layer", CLASSES | _models())
+    _, settings = lookup.parts(config)
+    found = lookup.find_class(config, custom_objects)
+    if not issubclass(found, Layer):
+        raise ValueError(f"{found.__name__!r} is no class of a layer.")
+    settings = adapted(found, settings)
+    if "custom_objects" in inspect.signature(found.from_config).parameters:
+        return found.from_config(settings, custom_objects)
+    with registered.custom_object_scope(custom_objects):
+        return found.from_config(settings)
 
 
-def _classes() -> dict[str, type]:
-    from deepbasics.models import Model, Sequential
+def _models() -> dict[str, type]:
+    from deepbasics import models
 
-    return CLASSES | {"Sequential": Sequential, "Model": Model}
+    return {name: getattr(models, name) for name in models.__all__ if name in _MODELS}
+
+
+_MODELS = ("Functional", "Model", "Sequential")

@@ -55,7 +55,7 @@ def test_a_function_of_ones_own_is_serialised_by_its_name():
         return y_true - y_pred
 
     plain = losses.serialize(losses.FunctionLoss(own, reduction="sum"))
-    assert plain["config"]["fn"] == "own"
+    assert plain["config"]["fn"]["config"] == "own"
     again = losses.deserialize(plain, {"own": own})
     assert (again.fn, again.reduction, again.name) == (own, "sum", "own")
 

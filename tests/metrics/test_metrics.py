@@ -172,7 +172,7 @@ def test_a_metric_is_named_as_the_user_wrote_it(backend, identifier, name):
 
 def test_a_function_of_ones_own_is_serialised_by_its_name():
     plain = metrics.serialize(metrics.MeanMetricWrapper(_own, name="mine"))
-    assert plain["config"]["fn"] == "_own"
+    assert plain["config"]["fn"]["config"] == "_own"
     again = metrics.deserialize(plain, {"_own": _own})
     assert (again.fn, again.name) == (_own, "mine")
 
