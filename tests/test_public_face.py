@@ -172,7 +172,7 @@ def test_graph_functions_say_what_to_use_instead():
 
 # Lowest first; a room imports at module level from its own row and those before.
 ROWS = (
-    ("errors", "naming", "tree", "philox", "legacy_modules"),
+    ("errors", "naming", "tree", "philox", "registered", "legacy_modules"),
     ("config", "legacy"),
     ("dtypes",),
     ("backends",),
@@ -184,6 +184,7 @@ ROWS = (
     ("metrics", "optimizers", "data"),
     ("utils", "backend"),
     ("layers", "callbacks", "datasets"),
+    ("saving",),
     ("models",),
     ("plots", "parity", "testing"),
     ("cli", "__main__"),
