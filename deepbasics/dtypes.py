@@ -59,4 +59,10 @@ def result_type(*dtypes: str) -> str:
         if "float64" in floats:
             return "float64"
         return "float32"  # float16 with bfloat16, or either with float32
-    return np.result_type(*dtypes).name
+    common = np.result_type(*dtypes)
+    return config.floatx() if common.kind == "f" else common.name  # int64 and uint64 have no int
+
+
+def finfo(dtype: str) -> np.finfo:
+    """The limits of a float dtype."""
+    return np.finfo("float32" if dtype == "bfloat16" else dtype)

@@ -3,9 +3,11 @@
 Each family's module lists its public ops in its `__all__`; a new family is one more line below.
 """
 
+from deepbasics import symbolic
 from deepbasics.ops import (
     core,
     elementwise,
+    integers,
     linalg,
     nn,
     ranking,
@@ -16,6 +18,7 @@ from deepbasics.ops import (
 FAMILIES = (
     core,
     elementwise,
+    integers,
     linalg,
     nn,
     ranking,
@@ -24,7 +27,9 @@ FAMILIES = (
 )
 
 # Every public op passes through this table once; what is to hold for all of them is done here.
-OPS = {name: getattr(family, name) for family in FAMILIES for name in family.__all__}
+OPS = {
+    name: symbolic.op(name, getattr(family, name)) for family in FAMILIES for name in family.__all__
+}
 
 globals().update(OPS)
 __all__ = [name for family in FAMILIES for name in family.__all__]

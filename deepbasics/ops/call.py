@@ -9,6 +9,7 @@ from deepbasics.backends import registry
 from deepbasics.variables import Variable
 
 Tensor = Any
+SCALARS = (int, float, bool)  # these exact types are weak
 
 
 def tensor(x: Any, dtype: str | None = None) -> Tensor:
@@ -36,7 +37,7 @@ def call(name: str, *args: Any, **kwargs: Any) -> Tensor:
 
 def pair(a: Any, b: Any) -> tuple[Any, Any]:
     """Two arguments in their common dtype; a Python scalar widens nothing but int to float."""
-    a_weak, b_weak = type(a) in (int, float, bool), type(b) in (int, float, bool)
+    a_weak, b_weak = type(a) in SCALARS, type(b) in SCALARS
     if a_weak and b_weak:
         return tensor(np.asarray(a, _weak_dtype(a, b))), b
     if b_weak:

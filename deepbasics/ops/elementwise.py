@@ -1,20 +1,25 @@
 """Elementwise ops over tensors, Variables, arrays and scalars; shapes broadcast as in NumPy."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from deepbasics import dtypes
-from deepbasics.ops.call import call, dtype_of, float_tensor, pair, tensor
+from deepbasics.ops.call import SCALARS, call, dtype_of, float_tensor, pair, tensor
 
 __all__ = [
-    "abs", "absolute", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "ceil", "clip", "cos", "cosh", "divide", "divide_no_nan", "equal", "erf", "exp",
-    "exp2", "expm1", "floor", "floor_divide", "greater", "greater_equal", "isclose", "isfinite",
-    "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod",
-    "multiply", "nan_to_num", "negative", "not_equal", "power", "reciprocal", "round", "rsqrt",
-    "sign", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc",
-    "where",
+    "abs", "absolute", "add", "allclose", "angle", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "cbrt", "ceil", "clip", "conj", "conjugate", "cos", "cosh",
+    "deg2rad", "divide", "divide_no_nan", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1",
+    "fabs", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal",
+    "heaviside", "hypot", "i0", "imag", "isclose", "isfinite", "isinf", "isnan", "isneginf",
+    "isposinf", "isreal", "ldexp", "less", "less_equal", "log", "log1p", "log2", "log10",
+    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
+    "minimum", "mod", "multiply", "nan_to_num", "negative", "nextafter", "not_equal", "power",
+    "rad2deg", "real", "reciprocal", "round", "rsqrt", "sign", "signbit", "sin", "sinc", "sinh",
+    "sqrt", "square", "subtract", "tan", "tanh", "true_divide", "trunc", "where",
 ]  # fmt: skip
 
 Tensor = Any
@@ -98,7 +103,7 @@ def _inexact(name: str, formula: str) -> Callable[[Any, Any], Tensor]:
 
     def op(x1: Any, x2: Any) -> Tensor:
         x1, x2 = pair(x1, x2)
-        weak1, weak2 = (type(x) in (int, float, bool) for x in (x1, x2))
+        weak1, weak2 = (type(x) in SCALARS for x in (x1, x2))
         x1 = float(x1) if weak1 else float_tensor(x1)
         x2 = float(x2) if weak2 else float_tensor(x2)
         return call(name, x1, x2)
@@ -152,10 +157,17 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
     return minimum(maximum(x, x_min), x_max)
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Tensor:
-    """`x1` where the condition holds, else `x2`; the three broadcast."""
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """`x1` where the condition holds, else `x2`; the three broadcast.
+
+    With the condition alone: the indices of what is true, as `ops.nonzero` gives them.
+    """
+    if x1 is None and x2 is None:
+        from deepbasics.ops.sorting import nonzero
+
+        return nonzero(condition)
     x1, x2 = pair(x1, x2)
-    like = x2 if type(x1) in (int, float, bool) else x1
+    like = x2 if type(x1) in SCALARS else x1
     x1, x2 = (tensor(x, dtype_of(like)) for x in (x1, x2))
     return call("where", tensor(condition, "bool"), x1, x2)
 
@@ -166,12 +178,166 @@ def divide_no_nan(x1: Any, x2: Any) -> Tensor:
     return where(zero, 0.0, divide(x1, where(zero, 1.0, x2)))
 
 
-def nan_to_num(x: Any, nan: float = 0.0) -> Tensor:
-    """`x` with NaN replaced; infinities are kept."""
+def nan_to_num(
+    x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """`x` with NaN and the infinities replaced (None: by the largest and smallest finite)."""
+    x = tensor(x)
+    if not dtypes.is_float(dtype_of(x)):
+        return x
+    ends = dtypes.finfo(dtype_of(x))
+    x = where(call("equal", x, math.inf), ends.max if posinf is None else posinf, x)
+    x = where(call("equal", x, -math.inf), ends.min if neginf is None else neginf, x)
     return where(isnan(x), nan, x)
 
 
-def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Tensor:
-    """Whether |x1 - x2| <= atol + rtol |x2|, or the two are equal."""
-    near = less_equal(abs(subtract(x1, x2)), add(multiply(abs(x2), rtol), atol))
-    return logical_or(near, equal(x1, x2))
+def isclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Whether |x1 - x2| <= atol + rtol |x2|, or the two are equal; NaN is equal on request."""
+    x1, x2 = _floats(x1, x2)
+    limit = add(multiply(abs(x2), rtol), atol)
+    near = logical_and(less_equal(abs(subtract(x1, x2)), limit), isfinite(x2))
+    same = logical_or(near, equal(x1, x2))
+    return logical_or(same, logical_and(isnan(x1), isnan(x2))) if equal_nan else same
+
+
+def _floats(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
+    """Two tensors in their common float dtype."""
+    x1, x2 = pair(x1, x2)
+    kind = dtype_of(float_tensor(x2 if type(x1) in SCALARS else x1))
+    return tensor(x1, kind), tensor(x2, kind)
+
+
+# floats -------------------------------------------------------------------------------------------
+
+signbit = _unary("signbit", "Whether the sign is negative, that of -0.0 too", ints=True)
+erfc = _unary("erfc", "1 - erf(x), exact where that is small")
+erfinv = _unary("erfinv", "The y with erf(y) = x, for -1 <= x <= 1")
+fmod = _binary("fmod", "The remainder, with the sign of x1")
+hypot = _inexact("hypot", "√(x1² + x2²) without overflow; the derivative at (0, 0) is 0")
+nextafter = _inexact("nextafter", "The float next to x1 in the direction of x2")
+
+
+def logaddexp2(x1: Any, x2: Any) -> Tensor:
+    """log₂(2 to the power x1 + 2 to the power x2), without overflow."""
+    both = logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2)))
+    return divide(both, math.log(2))
+
+
+def fabs(x: Any) -> Tensor:
+    """|x| as a float."""
+    return abs(float_tensor(x))
+
+
+def cbrt(x: Any) -> Tensor:
+    """The cube root, with the sign of x."""
+    x = float_tensor(x)
+    return multiply(sign(x), power(abs(x), 1 / 3))
+
+
+def deg2rad(x: Any) -> Tensor:
+    """Degrees as radians, π x / 180."""
+    return multiply(float_tensor(x), math.pi / 180)
+
+
+def rad2deg(x: Any) -> Tensor:
+    """Radians as degrees, 180 x / π."""
+    return multiply(float_tensor(x), 180 / math.pi)
+
+
+def sinc(x: Any) -> Tensor:
+    """sin(π x) / (π x), and 1 at 0."""
+    x = float_tensor(x)
+    zero = equal(x, 0)
+    turn = multiply(where(zero, 1.0, x), math.pi)
+    return where(zero, 1.0, divide(sin(turn), turn))
+
+
+def i0(x: Any) -> Tensor:
+    """The modified Bessel function of order 0, 1/π ∫₀^π exp(x cos t) dt.
+
+    The trapezoidal rule with 256 points on the circle is exact to rounding for all x that do not
+    overflow; by symmetry a quarter of them is enough.
+    """
+    angles = np.arange(65) * (math.pi / 128)
+    weights = np.where(np.arange(65) % 64 == 0, 1, 2) / 128
+    x = float_tensor(x)
+    kind = dtype_of(x)
+    waves = cosh(multiply(call("reshape", x, shape=(*x.shape, 1)), tensor(np.cos(angles), kind)))
+    total = multiply(waves, tensor(weights, kind))
+    return call("sum", total, axis=(len(x.shape),), keepdims=False)
+
+
+def isposinf(x: Any) -> Tensor:
+    """Whether x is +∞."""
+    return equal(tensor(x), math.inf)
+
+
+def isneginf(x: Any) -> Tensor:
+    """Whether x is -∞."""
+    return equal(tensor(x), -math.inf)
+
+
+def fmax(x1: Any, x2: Any) -> Tensor:
+    """The larger one, and where one is NaN the other."""
+    return _or_other(maximum, x1, x2)
+
+
+def fmin(x1: Any, x2: Any) -> Tensor:
+    """The smaller one, and where one is NaN the other."""
+    return _or_other(minimum, x1, x2)
+
+
+def _or_other(extreme: Callable[..., Tensor], x1: Any, x2: Any) -> Tensor:
+    x1, x2 = pair(x1, x2)
+    first, second = where(isnan(x1), x2, x1), where(isnan(x2), x1, x2)
+    return extreme(first, second)
+
+
+def heaviside(x1: Any, x2: Any) -> Tensor:
+    """0 where x1 < 0, x2 where x1 is 0, 1 where x1 > 0."""
+    x1, x2 = _floats(x1, x2)
+    return where(equal(x1, 0), x2, where(isnan(x1), x1, tensor(greater(x1, 0), dtype_of(x1))))
+
+
+def ldexp(x1: Any, x2: Any) -> Tensor:
+    """x1 · 2 to the power x2; x2 holds ints."""
+    x1 = float_tensor(x1)
+    return multiply(x1, power(2.0, tensor(x2, dtype_of(x1))))
+
+
+def allclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Whether all elements are close, as `ops.isclose` says; a bool tensor of shape ()."""
+    near = isclose(x1, x2, rtol, atol, equal_nan)
+    return call("all", near, axis=tuple(range(len(near.shape))), keepdims=False)
+
+
+# real numbers as complex ones: there are no complex tensors ---------------------------------------
+
+
+def real(x: Any) -> Tensor:
+    """The real part, which is `x` itself: tensors hold real numbers."""
+    return tensor(x)
+
+
+conj = conjugate = real
+
+
+def imag(x: Any) -> Tensor:
+    """The imaginary part: 0."""
+    x = tensor(x)
+    return call("broadcast_to", tensor(0, dtype_of(x)), shape=tuple(x.shape))
+
+
+def angle(x: Any) -> Tensor:
+    """The angle to the positive real axis: 0, or π for negative x."""
+    x = float_tensor(x)
+    return where(isnan(x), x, multiply(tensor(less(x, 0), dtype_of(x)), math.pi))
+
+
+def isreal(x: Any) -> Tensor:
+    """Whether x is a real number: true."""
+    return equal(imag(x), 0)

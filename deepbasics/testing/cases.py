@@ -6,6 +6,7 @@ A module of rows has lists of these names; a new module is one more line below.
 from typing import Any
 
 from deepbasics.testing import (
+    cases_maths,
     derived,
     measures,
     networks,
@@ -14,6 +15,7 @@ from deepbasics.testing import (
 from deepbasics.testing.case import Case
 
 MODULES = (
+    cases_maths,
     derived,
     measures,
     networks,

@@ -15,7 +15,7 @@ def both(a: Tensor | float, b: Tensor | float) -> tuple[Tensor, Tensor]:
     return a, b
 
 
-def _on_tensors(fn: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+def on_tensors(fn: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     return lambda a, b: fn(*both(a, b))
 
 
@@ -55,14 +55,14 @@ RULES = {
     "log1p": torch.log1p,
     "log2": torch.log2,
     "log10": torch.log10,
-    "logaddexp": _on_tensors(torch.logaddexp),
+    "logaddexp": on_tensors(torch.logaddexp),
     "sin": torch.sin,
     "cos": torch.cos,
     "tan": torch.tan,
     "arcsin": torch.arcsin,
     "arccos": torch.arccos,
     "arctan": torch.arctan,
-    "arctan2": _on_tensors(torch.arctan2),
+    "arctan2": on_tensors(torch.arctan2),
     "sinh": torch.sinh,
     "cosh": torch.cosh,
     "tanh": torch.tanh,
@@ -75,8 +75,8 @@ RULES = {
     "ceil": torch.ceil,
     "round": torch.round,
     "trunc": torch.trunc,
-    "maximum": _on_tensors(torch.maximum),
-    "minimum": _on_tensors(torch.minimum),
+    "maximum": on_tensors(torch.maximum),
+    "minimum": on_tensors(torch.minimum),
     "relu": torch.relu,
     "clip": lambda x, lo, hi: torch.clamp(x, lo, hi),
     "equal": lambda a, b: a == b,
