@@ -5,25 +5,33 @@ Each family's module lists its public ops in its `__all__`; a new family is one 
 
 from deepbasics import symbolic
 from deepbasics.ops import (
+    convolution,
     core,
     elementwise,
     integers,
     linalg,
+    nan,
     nn,
-    ranking,
+    normalization,
     reduction,
     shape,
+    sorting,
+    statistics,
 )
 
 FAMILIES = (
+    convolution,
     core,
     elementwise,
     integers,
     linalg,
+    nan,
     nn,
-    ranking,
+    normalization,
     reduction,
     shape,
+    sorting,
+    statistics,
 )
 
 # Every public op passes through this table once; what is to hold for all of them is done here.

@@ -9,8 +9,9 @@ from deepbasics.ops import elementwise
 from deepbasics.ops.call import axes, call, dtype_of, float_tensor, one_axis, tensor
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum",
-    "logsumexp", "max", "mean", "min", "moments", "prod", "std", "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod",
+    "cumsum", "diff", "logsumexp", "max", "mean", "min", "moments", "prod", "ptp", "std", "sum",
+    "trapezoid", "var",
 ]  # fmt: skip
 
 Tensor = Any
@@ -18,10 +19,8 @@ Axis = int | tuple[int, ...] | list[int] | None
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The sum over `axis`; bools count as int32."""
-    x = tensor(x)
-    if dtype_of(x) == "bool":
-        x = tensor(x, "int32")
+    """The sum over `axis`; bools and small ints count as int32."""
+    x = _summed(x)
     return call("sum", x, axis=axes(axis, len(x.shape)), keepdims=keepdims)
 
 
@@ -124,11 +123,9 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return call("reshape", y, shape=tuple(n for a, n in enumerate(x.shape) if a not in over))
 
 
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The product over `axis`; bools count as int32. The gradient is right at zeros too."""
-    x = tensor(x)
-    if dtype_of(x) == "bool":
-        x = tensor(x, "int32")
+def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Tensor:
+    """The product over `axis`; bools and small ints count as int32. Its gradient is right at zeros."""
+    x = _summed(x, dtype)
     over = axes(axis, len(x.shape))
     kept = tuple(1 if a in over else n for a, n in enumerate(x.shape))
     rest = tuple(a for a in range(len(x.shape)) if a not in over)
@@ -150,14 +147,82 @@ def _halved(x: Tensor) -> Tensor:
     return x
 
 
-def cumsum(x: Any, axis: int | None = None) -> Tensor:
+def _summed(x: Any, dtype: str | None = None) -> Tensor:
+    """In the dtype of a sum: the one asked for, and at least 32 bits for ints."""
+    x = tensor(x, dtype)
+    d = dtype_of(x)
+    small = {
+        "bool": "int32",
+        "int8": "int32",
+        "int16": "int32",
+        "uint8": "int32",
+        "uint16": "int32",
+    }
+    return tensor(x, small[d]) if dtype is None and d in small else x
+
+
+def cumsum(x: Any, axis: int | None = None, dtype: str | None = None) -> Tensor:
     """Running sums along `axis` (None: over the flattened tensor)."""
-    x = tensor(x)
-    if dtype_of(x) == "bool":
-        x = tensor(x, "int32")
+    x, over = _along(_summed(x, dtype), axis)
+    return call("cumsum", x, axis=over)
+
+
+def cumprod(x: Any, axis: int | None = None, dtype: str | None = None) -> Tensor:
+    """Running products along `axis` (None: over the flattened tensor).
+
+    The gradient is right at zeros too: log₂ n products, of a distance that doubles each time.
+    """
+    x, over = _along(_summed(x, dtype), axis)
+    n, reach = x.shape[over], 1
+    before = (slice(None),) * over
+    while reach < n:
+        widths = tuple((reach if a == over else 0, 0) for a in range(len(x.shape)))
+        earlier = call("getitem", x, key=(*before, slice(0, n - reach)))
+        x = call("multiply", x, call("pad", earlier, widths=widths, value=1))
+        reach *= 2
+    return x
+
+
+def _along(x: Tensor, axis: int | None) -> tuple[Tensor, int]:
+    """The tensor and an axis of it; for None flattened."""
     if axis is None:
-        x, axis = call("reshape", x, shape=(-1,)), 0
-    return call("cumsum", x, axis=one_axis(axis, len(x.shape)))
+        return call("reshape", x, shape=(math.prod(x.shape),)), 0
+    return x, one_axis(axis, len(x.shape))
+
+
+def ptp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The largest minus the smallest over `axis`."""
+    return call("subtract", max(x, axis, keepdims), min(x, axis, keepdims))
+
+
+def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
+    """Each element minus the one before it along `axis`, n times over."""
+    a = tensor(a)
+    over = one_axis(axis, len(a.shape))
+    before = (slice(None),) * over
+    for _ in range(n):
+        after, first = (call("getitem", a, key=(*before, part))
+                        for part in (slice(1, None), slice(None, -1)))  # fmt: skip
+        bools = dtype_of(a) == "bool"
+        a = call("logical_xor", after, first) if bools else call("subtract", after, first)
+    return a
+
+
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
+    """∫ y by the trapezoidal rule along `axis`, at the points `x` or at distances `dx`."""
+    y = float_tensor(y)
+    over = one_axis(axis, len(y.shape))
+    before = (slice(None),) * over
+    pair = (call("getitem", y, key=(*before, part)) for part in (slice(1, None), slice(None, -1)))
+    heights = call("multiply", call("add", *pair), 0.5)
+    if x is None:
+        return sum(elementwise.multiply(heights, dx), over)
+    x = tensor(x, dtype_of(y))
+    if len(x.shape) == 1:
+        shape = [1] * len(y.shape)
+        shape[over] = x.shape[0]
+        x = call("reshape", x, shape=tuple(shape))
+    return sum(elementwise.multiply(heights, diff(x, axis=over)), over)
 
 
 def count_nonzero(x: Any, axis: Axis = None) -> Tensor:

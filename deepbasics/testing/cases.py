@@ -6,7 +6,9 @@ A module of rows has lists of these names; a new module is one more line below.
 from typing import Any
 
 from deepbasics.testing import (
+    cases_conv,
     cases_maths,
+    cases_order,
     derived,
     measures,
     networks,
@@ -15,7 +17,9 @@ from deepbasics.testing import (
 from deepbasics.testing.case import Case
 
 MODULES = (
+    cases_conv,
     cases_maths,
+    cases_order,
     derived,
     measures,
     networks,

@@ -1,18 +1,24 @@
 """The op table of the NumPy backend: each primitive's value and vjps side by side, by family."""
 
 from deepbasics.backends.numpy.rules import (
+    conv,
     elementwise,
     maths,
     nn,
+    order,
+    pool,
     random,
     reduction,
     shape,
 )
 
 __all__ = [
+    "conv",
     "elementwise",
     "maths",
     "nn",
+    "order",
+    "pool",
     "random",
     "reduction",
     "shape",

@@ -1,18 +1,22 @@
 """The op table of the torch backend: the value of each primitive; torch.autograd differentiates."""
 
 from deepbasics.backends.torch.rules import (
+    conv,
     elementwise,
     maths,
     nn,
+    order,
     random,
     reduction,
     shape,
 )
 
 FAMILIES = (
+    conv,
     elementwise,
     maths,
     nn,
+    order,
     random,
     reduction,
     shape,
