@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _MODULES = (
     *("activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers"),
     *("layers", "losses", "metrics", "models", "ops", "optimizers", "parity", "plots", "random"),
-    *("regularizers", "testing", "tree", "utils"),
+    *("regularizers", "saving", "testing", "tree", "utils"),
 )
 _HOMES = {
     "Constraint": "constraints",

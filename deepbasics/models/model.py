@@ -9,11 +9,12 @@ from deepbasics.layers.base import Layer, shapes_of
 from deepbasics.models import inputs
 from deepbasics.models.legacy_methods import LegacyMethods
 from deepbasics.models.training import Training
+from deepbasics.saving import Saving
 from deepbasics.utils import summary as text
 from deepbasics.variables import Variable
 
 
-class Model(Training, LegacyMethods, Layer):
+class Model(Training, LegacyMethods, Saving, Layer):
     """The base of models. Subclass it and write `call(self, inputs)`, or use `Sequential`.
 
     A model is a layer (it can be called, and put into another model) with `compile`, `fit`,
