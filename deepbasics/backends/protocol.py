@@ -54,9 +54,17 @@ class Backend(Protocol):
         """`fn() -> (scalar, aux)`: the scalar, aux, and the scalar's gradient by each Variable."""
 
     def differentiate(
-        self, fn: Callable[..., tuple[Tensor, Any]], args: Sequence[Tensor], cotangent: Any = None
+        self,
+        fn: Callable[..., tuple[Tensor, Any]],
+        args: Sequence[Tensor],
+        cotangent: Any = None,
+        variables: Mapping[Any, int] = {},
     ) -> tuple[Tensor, Any, list[Tensor]]:
-        """`fn(*args) -> (output, aux)`: the output, aux, and vector-Jacobian products by `args`."""
+        """`fn(*args) -> (output, aux)`: the output, aux, and vector-Jacobian products by `args`.
+
+        `variables` gives the place in `args` of each Variable whose value stands there: where `fn`
+        reads the Variable itself, it reads that argument.
+        """
 
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
         """`fn(*tensors)`, which updates Variables, as the backend runs it: recorded or as it is."""

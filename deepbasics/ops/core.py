@@ -48,25 +48,37 @@ def value_and_grad(
             gives a tuple. An argument may be a tensor, an array, a `Variable`, or a list, tuple or
             dict of these; its gradient has the same form.
 
-    May be nested: a gradient is made of ops and can be differentiated again.
+    A `Variable` among these arguments counts wherever `fn` reads it, by its parameter or by itself;
+    any other is a constant. May be nested: a gradient can be differentiated again.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float32(9.0), np.float32(6.0))
+
+    The gradient by a model's weights:
+
+    >>> slope, intercept = Variable(2.0), Variable(1.0)
+    >>> predict = lambda x: slope * x + intercept
+    >>> loss, gradients = value_and_grad(lambda _: predict(3.0) ** 2)([slope, intercept])
+    >>> [float(g) for g in gradients]
+    [42.0, 14.0]
     """
 
     def wrapped(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        trees = [_tensors(args[i]) for i in chosen]
+        nests = [_nest(args[i]) for i in chosen]
+        found = tree.flatten(nests)
+        variables = {v: i for i, v in enumerate(found) if isinstance(v, Variable)}
 
         def run(*leaves: Any) -> tuple[Any, Any]:
             given = list(args)
-            for i, replaced in zip(chosen, tree.pack_as(trees, leaves), strict=True):
+            for i, replaced in zip(chosen, tree.pack_as(nests, leaves), strict=True):
                 given[i] = replaced
             result = fn(*given, **kwargs)
             return result if has_aux else (result, None)
 
-        value, aux, grads = registry.active().differentiate(run, tree.flatten(trees))
-        grads = tuple(tree.pack_as(trees, grads))
+        tensors = [tensor(leaf) for leaf in found]
+        value, aux, grads = registry.active().differentiate(run, tensors, variables=variables)
+        grads = tuple(tree.pack_as(nests, grads))
         value = (value, aux) if has_aux else value
         return value, grads[0] if isinstance(argnums, int) else grads
 
@@ -90,14 +102,14 @@ def grad(
     return wrapped
 
 
-def _tensors(x: Any) -> Any:
-    """A nest with its leaves as float tensors; a list of numbers is a leaf."""
+def _nest(x: Any) -> Any:
+    """A nest with its leaves as float tensors or Variables; a list of numbers is a leaf."""
     if isinstance(x, dict):
-        return {k: _tensors(v) for k, v in x.items()}
+        return {k: _nest(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)) and not _is_array(x):
-        parts = [_tensors(t) for t in x]
+        parts = [_nest(t) for t in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return float_tensor(x)
+    return x if isinstance(x, Variable) and dtypes.is_float(x.dtype) else float_tensor(x)
 
 
 def _is_array(x: Any) -> bool:

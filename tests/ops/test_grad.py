@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from deepbasics import Variable, config, grad, ops, value_and_grad
+from deepbasics import Sequential, Variable, config, grad, ops, value_and_grad
 from deepbasics.backends.numpy import trace
+from deepbasics.layers import Dense
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -60,6 +61,46 @@ def test_a_variable_as_argument():
 def test_a_variable_that_is_no_argument_is_a_constant():
     v = Variable(3.0)
     close(grad(lambda x: x * v)(2.0), 3.0)
+
+
+def test_a_variable_as_argument_counts_where_the_function_reads_it_by_itself():
+    v, w = Variable([1.0, 2.0]), Variable(3.0)
+    loss = lambda *_: ops.sum(v * v) * w  # noqa: E731
+    close(grad(loss)(v), [6.0, 12.0])
+    by_v, by_w = grad(loss)([v, w])
+    close(by_v, [6.0, 12.0])
+    close(by_w, 5.0)
+    close(grad(lambda given: ops.sum(given * v))(v), [2.0, 4.0])  # by its parameter and by itself
+    close(grad(loss)(w), 5.0)  # as before: nothing of a call is left
+
+
+def test_the_gradient_by_the_weights_of_a_model():
+    model = Sequential([Dense(1, use_bias=False, kernel_initializer="ones")])
+    x = np.array([[1.0, 2.0], [3.0, 4.0]], "float32")
+    model(x)
+    (kernel,) = grad(lambda _: ops.mean(model(x)))(model.trainable_weights)
+    close(kernel, [[2.0], [3.0]])
+
+
+def test_a_variable_in_a_derivative_of_a_derivative():
+    v = Variable(2.0)
+    close(grad(lambda _: grad(lambda _: v**3)(v))(v), 12.0)
+    # what was computed outside the inner function is a constant to it, and not to the outer one
+    outside = lambda _: (lambda y: grad(lambda _: y * v)(v))(v * v)  # noqa: E731
+    close(outside(None), 4.0)
+    close(grad(outside)(v), 4.0)
+
+
+def test_a_variable_written_inside_a_derivative_is_written():
+    v = Variable(2.0)
+
+    def f(_):
+        before = v * v
+        v.assign(before)
+        return before
+
+    close(grad(f)(v), 4.0)
+    close(v.numpy(), 4.0)
 
 
 def test_a_dict_of_lists_of_tensors():
@@ -117,6 +158,17 @@ def test_aux_comes_along():
     g, aux = grad(f, has_aux=True)(np.array([1.0, 2.0]))
     close(g, [2.0, 4.0])
     close(aux["squares"], [1.0, 4.0])
+
+
+def test_aux_may_be_any_nest():
+    f = lambda x: (x * x, [Pair(x, None), (x + 1, {"b": x, "a": "kept"})])  # noqa: E731
+    (_, (pair, (one, named))), _ = value_and_grad(f, has_aux=True)(3.0)
+    assert isinstance(pair, Pair)
+    assert named["a"] == "kept"
+    for tensor, want in ((pair.w, 3), (one, 4), (named["b"], 3)):
+        close(tensor, want)
+        assert not isinstance(tensor, trace.Traced)
+        assert not getattr(tensor, "requires_grad", False)
 
 
 def test_an_argument_that_is_not_used_has_gradient_zero():

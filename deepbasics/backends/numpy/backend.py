@@ -1,11 +1,11 @@
 """The NumPy backend: tensors are arrays; inside a trace, traced arrays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from deepbasics import dtypes
+from deepbasics import dtypes, tree
 from deepbasics.backends.numpy import rules, trace
 from deepbasics.backends.numpy.autodiff import backward
 from deepbasics.backends.numpy.trace import Traced, unwrap
@@ -98,7 +98,11 @@ class NumpyBackend:
         return _plain((output, aux, grads)) if new else (output, aux, grads)
 
     def differentiate(
-        self, fn: Callable[..., tuple[Any, Any]], args: Sequence[Any], cotangent: Any = None
+        self,
+        fn: Callable[..., tuple[Any, Any]],
+        args: Sequence[Any],
+        cotangent: Any = None,
+        variables: Mapping[Any, int] = {},
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
         with trace.tracing() as (current, new):
@@ -109,7 +113,8 @@ class NumpyBackend:
                 else current.leaf(np.asarray(a), "input")
                 for a in args
             ]
-            output, aux = fn(*leaves)
+            with current.standing({v: leaves[i] for v, i in variables.items()}):
+                output, aux = fn(*leaves)
             grads = [
                 np.zeros(leaf.shape, leaf.dtype) if g is None else g
                 for leaf, g in zip(leaves, _backward(output, leaves, cotangent), strict=True)
@@ -189,10 +194,6 @@ def _backward(output: Any, leaves: Sequence[Traced], cotangent: Any = None) -> l
     return backward(output, leaves, cotangent)
 
 
-def _plain(tree: Any) -> Any:
+def _plain(nest: Any) -> Any:
     """A nest of tuples, lists and dicts with its tensors as plain arrays."""
-    if isinstance(tree, (tuple, list)):
-        return type(tree)(_plain(t) for t in tree)
-    if isinstance(tree, dict):
-        return {k: _plain(v) for k, v in tree.items()}
-    return unwrap(tree)
+    return tree.map(unwrap, nest)

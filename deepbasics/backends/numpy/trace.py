@@ -65,15 +65,18 @@ class Trace:
         return node
 
     def _first_read(self, variable: Any) -> "Traced":
+        """From storage, with the writes held back that share it: a view reads its flat Variable."""
+        written = [(v, x) for v, x in self.writes if v is variable or v.overlaps(variable)]
         home = variable.home
-        if home is not None and home.flat in self.current and self._written(home.flat):
+        if written and home is not None:
             flat = self.read(home.flat)
             return flat[home.offset : home.offset + variable.size].reshape(variable.shape)
-        node = self.leaves[variable] = self.leaf(variable.data, "variable", variable=variable)
+        if variable not in self.leaves:
+            self.leaves[variable] = self.leaf(variable.data, "variable", variable=variable)
+        node = self.leaves[variable]
+        for view, value in written:
+            node = value if view is variable else _replaced(node, view.home.offset, value)
         return node
-
-    def _written(self, variable: Any) -> bool:
-        return any(v is variable for v, _ in self.writes)
 
     def write(self, variable: Any, value: Any) -> None:
         """Hold back `variable.data[...] = value` until the trace ends."""
@@ -84,11 +87,37 @@ class Trace:
         self.writes.append((variable, value))
         self.current[variable] = value
 
+    @contextmanager
+    def standing(self, nodes: dict[Any, "Traced"]) -> Iterator[None]:
+        """For the block, let a node be what each Variable holds."""
+        before = {v: self.current.get(v) for v in nodes}
+        self.current |= nodes
+        try:
+            yield
+        finally:
+            for v, node in nodes.items():
+                if self.current.get(v) is node:  # not written since
+                    del self.current[v]
+                    if before[v] is not None:
+                        self.current[v] = before[v]
+
     def commit(self) -> None:
         """Carry the writes out, in order."""
-        values = [(v, np.array(t.value) if t.op == "variable" else t.value) for v, t in self.writes]
+        values = [(v, np.array(t.value) if _stored(t) else t.value) for v, t in self.writes]
         for variable, value in values:
             np.copyto(variable.data, value, casting="same_kind")
+
+
+def _replaced(flat: "Traced", offset: int, part: "Traced") -> Any:
+    """A flat tensor with a part of it replaced."""
+    return apply("pack", (flat[:offset], part, flat[offset + part.size :]), {})
+
+
+def _stored(node: "Traced") -> bool:
+    """Whether the value lies in the storage of a Variable, where a write could change it."""
+    while node.rule is not None and node.rule.kind == "view":
+        node = node.args[0]
+    return node.op == "variable"
 
 
 class Traced:

@@ -1,20 +1,29 @@
 """The torch backend: tensors are `torch.Tensor`, gradients come from autograd."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
 
-from deepbasics import dtypes
+from deepbasics import dtypes, tree
 from deepbasics.backends.numpy.backend import as_array
 from deepbasics.backends.torch.rules import RULES
 from deepbasics.errors import BackendUnavailable
 
-_leaves: ContextVar[dict[Any, torch.Tensor] | None] = ContextVar("leaves", default=None)
+_leaves: ContextVar["_Leaves | None"] = ContextVar("leaves", default=None)
 _depth: ContextVar[int] = ContextVar("depth", default=0)
+
+
+class _Leaves(dict):
+    """The tensors that stand for Variables while differentiating, and those written since."""
+
+    def __init__(self, leaves: dict[Any, torch.Tensor]) -> None:
+        super().__init__(leaves)
+        self.written: dict[Any, torch.Tensor] = {}
 
 
 class TorchBackend:
@@ -80,26 +89,31 @@ class TorchBackend:
         return variable.data if leaves is None else leaves.get(variable, variable.data)
 
     def write(self, variable: Any, value: torch.Tensor) -> None:
-        """Copy into the storage."""
-        with torch.no_grad():
-            variable.data.copy_(value)
+        """Copy into the storage; while differentiating only at the end: autograd needs the old."""
+        leaves = _leaves.get()
+        if leaves is None:
+            with torch.no_grad():
+                variable.data.copy_(value)
+        else:
+            leaves[variable] = leaves.written[variable] = value
 
     def gradients(
         self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any]
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
-        outer = _leaves.get() or {}
         leaves = [
-            outer[v] if v in outer else v.data.detach().requires_grad_(True) for v in variables
+            x if x.requires_grad else x.detach().requires_grad_(True)
+            for x in (self.read(v) for v in variables)
         ]
-        token = _leaves.set({**outer, **dict(zip(variables, leaves, strict=True))})
-        try:
+        with self._standing(dict(zip(variables, leaves, strict=True))):
             return self._grad(fn, leaves)
-        finally:
-            _leaves.reset(token)
 
     def differentiate(
-        self, fn: Callable[..., tuple[Any, Any]], args: Sequence[Any], cotangent: Any = None
+        self,
+        fn: Callable[..., tuple[Any, Any]],
+        args: Sequence[Any],
+        cotangent: Any = None,
+        variables: Mapping[Any, int] = {},
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
         nested = _depth.get() > 0
@@ -107,11 +121,25 @@ class TorchBackend:
             a.view_as(a) if nested and a.requires_grad else a.detach().requires_grad_(True)
             for a in args
         ]
-        output, aux, grads = self._grad(lambda: fn(*leaves), leaves, cotangent)
+        with self._standing({v: leaves[i] for v, i in variables.items()}):
+            output, aux, grads = self._grad(lambda: fn(*leaves), leaves, cotangent)
         grads = [
             torch.zeros_like(a) if g is None else g for a, g in zip(leaves, grads, strict=True)
         ]
         return output, aux, grads
+
+    @contextmanager
+    def _standing(self, leaves: dict[Any, torch.Tensor]) -> Iterator[None]:
+        """For the block, a leaf is what each Variable holds; writes happen when it has ended."""
+        outer = _leaves.get()
+        inner = _Leaves((outer or {}) | leaves)
+        token = _leaves.set(inner)
+        try:
+            yield
+        finally:
+            _leaves.reset(token)
+        for variable, value in inner.written.items():
+            self.write(variable, value)
 
     def _grad(self, fn: Callable[[], Any], leaves: list[Any], cotangent: Any = None) -> Any:
         nested = _depth.get() > 0
@@ -194,11 +222,5 @@ def _checked_device(name: str) -> torch.device:
     return device
 
 
-def _detached(tree: Any) -> Any:
-    if isinstance(tree, torch.Tensor):
-        return tree.detach()
-    if isinstance(tree, (tuple, list)):
-        return type(tree)(_detached(t) for t in tree)
-    if isinstance(tree, dict):
-        return {k: _detached(v) for k, v in tree.items()}
-    return tree
+def _detached(nest: Any) -> Any:
+    return tree.map(lambda x: x.detach() if isinstance(x, torch.Tensor) else x, nest)
