@@ -1,0 +1,221 @@
+"""Whole models: `.keras` archives, `.h5` of Keras 2, and JSON of the architecture alone."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from deepbasics import dtypes, layers, ops, registered
+from deepbasics.layers import Layer
+from deepbasics.saving import archive, compiling, hdf5, legacy_h5, weights
+from deepbasics.saving.aside import written_aside
+from deepbasics.saving.objects import check_plain, serialize_keras_object
+from deepbasics.variables import stand_in
+
+_SLACK = 2**20  # bytes of weights that a model may have and its file not: counters and the like
+
+
+def save_model(
+    model: Layer,
+    filepath: str | os.PathLike,
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+) -> None:
+    """Write a model: `.keras`, which Keras 3 opens, or `.h5` (`.hdf5`) as Keras 2 wrote it.
+
+    It holds the architecture, the weights, what `compile` was given, the optimizer's state and the
+    positions of random streams. The file is written aside and renamed: if anything goes wrong, the
+    one that was there is whole. Raises ValueError for another ending, FileExistsError if there is a
+    file and `overwrite` is False, TypeError for what cannot be told in a file (a lambda).
+    """
+    path = os.fspath(filepath)
+    if path.endswith(weights.HDF5_ENDINGS):
+        content = legacy_h5.content_of(model, model_config(model, include_optimizer))
+        with written_aside(path, overwrite) as file:
+            legacy_h5.write(file, content, include_optimizer)
+        return
+    if not path.endswith(".keras"):
+        raise ValueError(f"save got {path!r}; the name must end in .keras (or in .h5, .hdf5).")
+    config = model_config(model, include_optimizer)
+    groups = weights.groups_of(model, include_optimizer) if model.built else {}
+    with written_aside(path, overwrite) as file:
+        archive.write(file, config, groups)
+
+
+def load_model(
+    filepath: str | os.PathLike,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model in a file, on the active backend, ready to go on training.
+
+    Args:
+        filepath: a `.keras` archive (also of Keras 3), or a `.h5` file of a whole model (Keras 2).
+        custom_objects: classes and functions of your own by name; or register them.
+        compile: also restore what `compile` was given, and the optimizer's state.
+        safe_mode: refuse `Lambda` layers, and NaN among the weights.
+
+    Nothing in the file is run or imported, whatever `safe_mode` is: names stand for classes of this
+    library, registered ones and those given. Raises UnreadableFile, which names the file and the
+    part of it, for anything damaged, unknown or hostile.
+    """
+    path = weights.existing(filepath)
+    kind = weights.signature(path)
+    with registered.custom_object_scope(custom_objects):
+        if kind == "keras":
+            return _load_archive(path, compile, safe_mode)
+        if kind == "legacy":
+            return legacy_h5.load_model(path, compile, safe_mode, build)
+    raise weights.UnreadableFile(
+        path, "", "it holds weights alone; build the model, then call model.load_weights(path)"
+    )
+
+
+def model_config(model: Any, include_compile: bool = False) -> dict[str, Any]:
+    """A model as plain data, with its `compile_config` if asked for."""
+    config = serialize_keras_object(model)
+    if model.input_shape is not None:
+        config["build_config"] = {"input_shape": serialize_keras_object(model.input_shape)}
+    compiled = compiling.compile_config(model) if include_compile else None
+    return config | ({} if compiled is None else {"compile_config": compiled})
+
+
+def to_json(model: Any, **kwargs: Any) -> str:
+    """The architecture of a model, without weights, as JSON; `kwargs` go to `json.dumps`."""
+    return json.dumps(model_config(model), **kwargs)
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
+    """The model that `to_json` described (also that of Keras 2 and 3), with new weights.
+
+    Raises UnreadableFile for what is no such JSON, and for `Lambda` layers under `safe_mode`.
+    """
+    with hdf5.guarded("model_from_json"), registered.custom_object_scope(custom_objects):
+        return build(json.loads(json_string), safe_mode)
+
+
+def build(config: Any, safe_mode: bool = True) -> Any:
+    """A model from its config, with its weights if the shape of its input is known."""
+    check_plain(config, safe_mode)
+    model = layers.deserialize(legacy_h5.modern(config))
+    if not hasattr(model, "compile"):
+        raise ValueError(f"it is a {type(model).__name__}, no model")
+    shape = (config.get("build_config") or {}).get("input_shape")
+    if not model.built and shape:
+        _call_on_zeros(model, shape)
+    return model
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+) -> Any:
+    """A model of the same layers with new weights.
+
+    `clone_function(layer)` gives the copy of each layer of a Sequential model; by default one made
+    from its config.
+    """
+    if input_tensors is not None:
+        raise ValueError("clone_model does not take input_tensors; call the clone on them.")
+    if clone_function is None:
+        return type(model).from_config(model.get_config())
+    stack = getattr(model, "_stack", None)
+    if stack is None:
+        raise ValueError("clone_function is for Sequential models; override get_config instead.")
+    copies = [
+        layer if isinstance(layer, layers.InputLayer) else clone_function(layer) for layer in stack
+    ]
+    return type(model)(copies, name=model.name)
+
+
+def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
+    with archive.opened(path) as opened:
+        config = archive.config(opened, path)
+        with archive.weights(opened, path) as found:
+            with hdf5.guarded(path, archive.CONFIG), _zeros_up_to(_size(found) + _SLACK):
+                model = build(config, safe_mode)
+            compiled = config.get("compile_config")
+            if compile and compiled:
+                with hdf5.guarded(path, f"{archive.CONFIG}: compile_config"):
+                    compiling.compile_from(model, compiled, safe_mode)
+                    stored = found.get("optimizer/vars", {})
+                    if len(stored) > len(model.optimizer.variables):
+                        model.optimizer.follow(model.trainable_weights)
+            with hdf5.guarded(path, archive.WEIGHTS):
+                weights.restore(model, found, path, archive.WEIGHTS, nan=not safe_mode)
+    return model
+
+
+def _size(found: hdf5.Groups) -> int:
+    return sum(entry.nbytes for group in found.values() for entry in group.values())
+
+
+@contextmanager
+def _zeros_up_to(limit: int) -> Iterator[None]:
+    """Weights made in the block start as zeros, for they are read; so many bytes in all."""
+    left = limit
+
+    def zeros(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        nonlocal left
+        left -= int(np.prod([float(n) for n in shape])) * np.dtype(_host(dtype)).itemsize
+        if left < 0:
+            raise ValueError(f"a weight of shape {shape} is more than the file has numbers for")
+        return np.zeros(shape, _host(dtype))
+
+    token = stand_in.set(zeros)
+    try:
+        yield
+    finally:
+        stand_in.reset(token)
+
+
+def _host(dtype: str) -> str:
+    return "float32" if dtype == "bfloat16" else dtypes.name(dtype)
+
+
+def _call_on_zeros(model: Any, shape: Any) -> None:
+    if isinstance(shape, Mapping):
+        model({key: ops.zeros([n or 1 for n in s], model.dtype) for key, s in shape.items()})
+    elif shape and isinstance(shape[0], list):
+        model([ops.zeros([n or 1 for n in s], model.dtype) for s in shape])
+    else:
+        model.build_for(np.zeros([1, *(n or 1 for n in shape[1:])], model.dtype))
+
+
+class Saving:
+    """The part of a model that is saved and loaded."""
+
+    def save(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        zipped: bool | None = None,
+    ) -> None:
+        """Write the whole model to `.keras` (or `.h5`); see `saving.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Write the weights to `.weights.h5` or `.safetensors`; see `saving.save_weights`."""
+        weights.save_weights(self, filepath, overwrite)
+
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        safe_mode: bool = True,
+    ) -> None:
+        """Set the weights to those in a file; see `saving.load_weights`."""
+        weights.load_weights(self, filepath, skip_mismatch, by_name, safe_mode)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture as JSON, without weights."""
+        return to_json(self, **kwargs)
