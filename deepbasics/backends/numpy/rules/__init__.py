@@ -8,6 +8,7 @@ from deepbasics.backends.numpy.rules import (
     order,
     pool,
     random,
+    recurrent,
     reduction,
     shape,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "order",
     "pool",
     "random",
+    "recurrent",
     "reduction",
     "shape",
 ]

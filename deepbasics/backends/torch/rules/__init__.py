@@ -7,6 +7,7 @@ from deepbasics.backends.torch.rules import (
     nn,
     order,
     random,
+    recurrent,
     reduction,
     shape,
 )
@@ -18,6 +19,7 @@ FAMILIES = (
     nn,
     order,
     random,
+    recurrent,
     reduction,
     shape,
 )

@@ -1,0 +1,44 @@
+"""The table of cases for recurrences: primitives and layers."""
+
+from typing import Any
+
+from deepbasics.ops.call import call
+from deepbasics.testing.case import Case, Draw
+
+X, STATE = Draw("n b k"), Draw("b 3", -1, 1)
+MASK = Draw("n b", kind="bool")
+STATES = {"lstm": 2, "gru": 1, "simple_rnn": 1}
+WEIGHTS = {
+    "lstm": (Draw("k 12"), Draw("3 12"), Draw("12")),
+    "gru": (Draw("k 9"), Draw("3 9"), Draw("2 9")),
+    "simple_rnn": (Draw("k 3"), Draw("3 3"), Draw("3")),
+}
+
+
+def _results(op: str, y: Any) -> tuple[Any, ...]:
+    """All h and, of an LSTM, the last c; not what is kept for the vjp."""
+    return (y,) if op == "simple_rnn" else y[: STATES[op]]
+
+
+def _forward(op: str, masked: bool) -> Case:
+    def run(*args: Any) -> Any:
+        return _results(op, call(op, *args, *([] if masked else [None])))
+
+    draws = (X, *[STATE] * STATES[op], *WEIGHTS[op], *[MASK] * masked)
+    return Case(op, draws, run, {}, "layer", False, "", "masked" * masked)
+
+
+def _vjp(op: str, masked: bool) -> Case:
+    n = STATES[op]
+
+    def run(*args: Any) -> Any:
+        cotangents, args = args[:n], (*args[n:], *([] if masked else [None]))
+        y = call(op, *args)
+        return call(f"{op}_vjp", *cotangents, *args, *(y if isinstance(y, tuple) else (y,)))
+
+    draws = (Draw("n b 3"), *[STATE] * (n - 1), X, *[STATE] * n, *WEIGHTS[op], *[MASK] * masked)
+    fixed = tuple(Draw(d.axes, d.low, d.high, d.kind, grad=False) for d in draws)
+    return Case(f"{op}_vjp", fixed, run, {}, "layer", False, "", "masked" * masked)
+
+
+PRIMITIVES = [make(op, m) for op in WEIGHTS for make in (_forward, _vjp) for m in (False, True)]
