@@ -1,9 +1,23 @@
 """Names made from class names: `snake_case`, and automatic names that differ."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import count
 
 _counters: dict[str, count] = {}
+place: ContextVar[str] = ContextVar("place", default="")  # whose calls these are: a layer's name
+
+
+@contextmanager
+def at(name: str) -> Iterator[None]:
+    """Calls within belong to `name`: what is recorded of them is named after it."""
+    token = place.set(name)
+    try:
+        yield
+    finally:
+        place.reset(token)
 
 
 def snake_case(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import naming
 from deepbasics.backends.numpy.rules.elementwise import add
 from deepbasics.backends.numpy.rules.reduction import sum_
 from deepbasics.backends.numpy.rules.shape import broadcast_to, cast, reshape
@@ -35,8 +36,9 @@ def backward(output: Traced, leaves: Sequence[Traced], cotangent: Any = None) ->
                 np.zeros(v.shape, v.dtype) if gi is None else gi
                 for gi, v in zip(g, node.value, strict=True)
             )
-        for parent, grad in _cotangents(node, g, order):
-            grads[parent] = add(grads[parent], grad) if parent in grads else grad
+        with naming.at(f"d_{node.place}"):
+            for parent, grad in _cotangents(node, g, order):
+                grads[parent] = add(grads[parent], grad) if parent in grads else grad
     return [grads.get(leaf) for leaf in leaves]
 
 

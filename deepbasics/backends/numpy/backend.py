@@ -8,6 +8,7 @@ import numpy as np
 from deepbasics import dtypes, tree
 from deepbasics.backends.numpy import rules, trace
 from deepbasics.backends.numpy.autodiff import backward
+from deepbasics.backends.numpy.replay import Step
 from deepbasics.backends.numpy.trace import Traced, unwrap
 from deepbasics.errors import BackendUnavailable
 
@@ -122,15 +123,10 @@ class NumpyBackend:
         return _plain((output, aux, grads)) if new else (output, aux, grads)
 
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
-        """Run `fn` in one trace, so that its writes happen together at the end or not at all."""
-
-        def run(*arrays: Any) -> Any:
-            with trace.tracing(recording=not eager) as (current, _):
-                leaves = [a if a is None else current.leaf(np.asarray(a), "input") for a in arrays]
-                result = fn(*leaves)
-            return _plain(result)
-
-        return run
+        """`fn` in one trace, so that its writes happen together at the end or not at all; replayed
+        for arrays of shapes seen before, unless `eager`.
+        """
+        return Step(fn, eager)
 
     def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
         """See `protocol.Backend`."""

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import naming
+
 Array = np.ndarray
 
 
@@ -25,7 +27,8 @@ class Rule:
     result `y`; None means not differentiable. `joint` replaces `vjps` where the cotangents share
     work: it returns them all. `kind` says how the forward treats memory: "ufunc" writes `out=` and
     may write over an argument, "out" writes `out=` into fresh memory, "view" returns a view of its
-    first argument where it can, "plain" allocates.
+    first argument where it can, "plain" allocates, "composite" is written in primitives, into which
+    a replay opens it.
     """
 
     name: str
@@ -123,7 +126,7 @@ def _stored(node: "Traced") -> bool:
 class Traced:
     """An array with its past; it has operators, indexing, `shape`, `ndim`, `dtype` and `T`."""
 
-    __slots__ = ("__weakref__", "args", "index", "kwargs", "op", "rule", "trace", "value")
+    __slots__ = ("__weakref__", "args", "index", "kwargs", "op", "place", "rule", "trace", "value")
     __array_ufunc__ = None  # ndarray + Traced must come to us
 
     def __init__(
@@ -136,7 +139,7 @@ class Traced:
         trace: Trace,
     ) -> None:
         self.value, self.op, self.rule, self.args, self.kwargs = value, op, rule, args, kwargs
-        self.trace = trace
+        self.trace, self.place = trace, naming.place.get()
         self.index = len(trace.nodes)
         trace.nodes.append(self)
 
@@ -204,14 +207,14 @@ def active() -> Trace | None:
 
 
 @contextmanager
-def tracing(recording: bool = False) -> Iterator[tuple[Trace, bool]]:
-    """Join the trace in progress, or begin one: gives (trace, whether it is new).
+def tracing(recording: bool = False, apart: bool = False) -> Iterator[tuple[Trace, bool]]:
+    """Join the trace in progress, or begin one (also `apart`): gives (trace, whether it is new).
 
     A new trace carries its writes out when the block ends without an error; after an error it
     leaves all as it was.
     """
     trace = _active.get()
-    if trace is not None:
+    if trace is not None and not apart:
         yield trace, False
         return
     trace = Trace(recording)

@@ -1,0 +1,52 @@
+"""A step that is recorded at its first call and replayed at the later ones."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from deepbasics import tree
+from deepbasics.backends.numpy import trace
+from deepbasics.backends.numpy.replay.graph import record
+from deepbasics.backends.numpy.replay.plan import plan
+from deepbasics.backends.numpy.replay.program import function
+
+
+class Step:
+    """A function over tensors, recorded once for each signature (shapes, dtypes) of its arrays.
+
+    The first call of a signature runs the function and keeps its graph; the second makes a program
+    of that, so that what is called once is not planned for. With `eager`, and where the function
+    did something that a replay would not do again, every call runs the function.
+    """
+
+    def __init__(self, fn: Callable[..., Any], eager: bool = False) -> None:
+        self.fn, self.eager = fn, eager
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, *arrays: Any) -> Any:
+        signature = tuple([None if a is None else (a.shape, a.dtype) for a in arrays])
+        known = self._known.get(signature)
+        if type(known) is FunctionType:
+            return known(*arrays)
+        if known is None or trace.active() is not None:
+            return self._run(arrays, signature)
+        self._known[signature] = function(plan(known))
+        return self._known[signature](*arrays)
+
+    def _run(self, arrays: Sequence[Any], signature: Any) -> Any:
+        recording = not self.eager and trace.active() is None
+        with trace.tracing(recording) as (current, _):
+            leaves = [a if a is None else current.leaf(np.asarray(a), "input") for a in arrays]
+            result = self.fn(*leaves)
+            if recording and current.obstacle is None:
+                self._known[signature] = record(current, leaves, result)
+            elif recording:
+                self._fall_back(current.obstacle)
+        return tree.map(trace.unwrap, result)
+
+    def _fall_back(self, obstacle: str | None) -> None:
+        self.eager = True
+        warnings.warn(f"This step runs eagerly, more slowly: {obstacle}.", stacklevel=5)
