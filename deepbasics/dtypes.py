@@ -66,3 +66,14 @@ def result_type(*dtypes: str) -> str:
 def finfo(dtype: str) -> np.finfo:
     """The limits of a float dtype."""
     return np.finfo("float32" if dtype == "bfloat16" else dtype)
+
+
+def int_range(dtype: str) -> tuple[int, int]:
+    """The smallest and largest value of an integer dtype."""
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
+
+
+def size(dtype: str) -> int:
+    """The number of bytes of an element."""
+    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize

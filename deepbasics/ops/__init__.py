@@ -7,7 +7,9 @@ from deepbasics import symbolic
 from deepbasics.ops import (
     convolution,
     core,
+    creation,
     elementwise,
+    indexing,
     integers,
     linalg,
     nan,
@@ -22,7 +24,9 @@ from deepbasics.ops import (
 FAMILIES = (
     convolution,
     core,
+    creation,
     elementwise,
+    indexing,
     integers,
     linalg,
     nan,

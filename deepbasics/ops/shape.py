@@ -7,22 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import config, dtypes
-from deepbasics.ops.call import axes, call, dtype_of, one_axis, pair, tensor
+from deepbasics import dtypes
+from deepbasics.ops.call import axes, call, dtype_of, one_axis, tensor
 
 __all__ = [
-    "append", "arange", "array", "broadcast_to", "cast", "concatenate", "copy", "dtype",
-    "expand_dims", "eye", "flip", "full", "full_like", "get_item", "linspace", "moveaxis", "ndim",
-    "ones", "ones_like", "pack", "pad", "ravel", "repeat", "reshape", "saturate_cast", "scatter",
-    "scatter_update", "shape", "size", "slice", "split", "squeeze", "stack", "swapaxes", "take",
-    "take_along_axis", "tile", "transpose", "unstack", "zeros", "zeros_like",
+    "append", "array", "array_split", "broadcast_to", "cast", "concatenate", "copy", "diag",
+    "diagflat", "diagonal", "dsplit", "dstack", "dtype", "expand_dims", "flip", "fliplr", "flipud",
+    "get_item", "hsplit", "hstack", "moveaxis", "ndim", "pack", "pad", "ravel", "repeat", "reshape",
+    "roll", "rot90", "saturate_cast", "shape", "size", "split", "squeeze", "stack", "swapaxes",
+    "take", "take_along_axis", "tile", "transpose", "tril", "triu", "unstack", "view", "vsplit",
+    "vstack",
 ]  # fmt: skip
 
 Tensor = Any
 Shape = int | Sequence[int]
 
 
-def _as_shape(value: Shape) -> tuple[int, ...]:
+def as_shape(value: Shape) -> tuple[int, ...]:
+    """A shape as a tuple; an int is the length of one axis."""
     return (int(value),) if isinstance(value, (int, np.integer)) else tuple(int(n) for n in value)
 
 
@@ -54,61 +56,25 @@ def cast(x: Any, dtype: str) -> Tensor:
     return tensor(x, dtypes.name(dtype))
 
 
-saturate_cast = cast
-
-# making -------------------------------------------------------------------------------------------
-
-
-def full(shape: Shape, fill_value: Any, dtype: str | None = None) -> Tensor:
-    """A tensor filled with a value; default dtype floatx."""
-    return tensor(np.full(_as_shape(shape), fill_value, dtypes.name(dtype or config.floatx())))
-
-
-def zeros(shape: Shape, dtype: str | None = None) -> Tensor:
-    """A tensor of zeros; default dtype floatx."""
-    return full(shape, 0, dtype)
-
-
-def ones(shape: Shape, dtype: str | None = None) -> Tensor:
-    """A tensor of ones; default dtype floatx."""
-    return full(shape, 1, dtype)
-
-
-def full_like(x: Any, fill_value: Any, dtype: str | None = None) -> Tensor:
-    """A tensor of the shape (and, by default, the dtype) of `x`, filled with a value."""
-    x = x if hasattr(x, "shape") else tensor(x)
-    return full(tuple(x.shape), fill_value, dtype or dtype_of(x))
-
-
-def zeros_like(x: Any, dtype: str | None = None) -> Tensor:
-    """Zeros in the shape and dtype of `x`."""
-    return full_like(x, 0, dtype)
-
-
-def ones_like(x: Any, dtype: str | None = None) -> Tensor:
-    """Ones in the shape and dtype of `x`."""
-    return full_like(x, 1, dtype)
-
-
-def eye(N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> Tensor:
-    """Ones on the k-th diagonal, zeros elsewhere: shape (N, M)."""
-    return tensor(np.eye(N, M, k, dtype=dtypes.name(dtype or config.floatx())))
-
-
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str | None = None) -> Tensor:
-    """Evenly spaced values in [start, stop); int32 for ints, floatx for floats."""
-    start, stop = (0, start) if stop is None else (start, stop)
-    floats = builtins.any(isinstance(v, float) for v in (start, stop, step))
-    kind = dtypes.name(dtype) if dtype else config.floatx() if floats else "int32"
-    return tensor(np.arange(start, stop, step).astype(kind))
-
-
-def linspace(
-    start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: str | None = None
-) -> Tensor:
-    """`num` evenly spaced values from start to stop."""
-    kind = dtypes.name(dtype or config.floatx())
-    return tensor(np.linspace(start, stop, num, endpoint=endpoint).astype(kind))
+def saturate_cast(x: Any, dtype: str) -> Tensor:
+    """`x` in another dtype; what that cannot hold becomes its smallest or largest value, NaN 0."""
+    x, wanted = tensor(x), dtypes.name(dtype)
+    given = dtype_of(x)
+    if "bool" in (given, wanted):
+        return tensor(x, wanted)
+    if dtypes.is_float(wanted):
+        ends = dtypes.finfo(wanted)
+        fits = not dtypes.is_float(given) or dtypes.finfo(given).max <= ends.max
+        return tensor(x if fits else call("clip", x, float(ends.min), float(ends.max)), wanted)
+    low, high = dtypes.int_range(wanted)
+    if dtypes.is_int(given):
+        least, most = dtypes.int_range(given)
+        return tensor(call("clip", x, builtins.max(low, least), builtins.min(high, most)), wanted)
+    above, below = call("greater_equal", x, float(high)), call("less_equal", x, float(low))
+    beyond = call("logical_or", call("logical_or", above, below), call("isnan", x))
+    inside = tensor(call("where", beyond, 0.0, x), wanted)
+    high, low = tensor(high, wanted), tensor(low, wanted)
+    return call("where", above, high, call("where", below, low, inside))
 
 
 def array(x: Any, dtype: str | None = None) -> Tensor:
@@ -127,7 +93,7 @@ def copy(x: Any) -> Tensor:
 def reshape(x: Any, newshape: Shape) -> Tensor:
     """The same elements in C order in another shape; one length may be -1."""
     x = tensor(x)
-    wanted = _as_shape(newshape)
+    wanted = as_shape(newshape)
     return call("reshape", x, shape=resolve_shape(tuple(x.shape), wanted))
 
 
@@ -197,7 +163,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
 
 def broadcast_to(x: Any, shape: Shape) -> Tensor:
     """Repeated along axes of length 1 (and new leading axes) to fill `shape`."""
-    return call("broadcast_to", tensor(x), shape=_as_shape(shape))
+    return call("broadcast_to", tensor(x), shape=as_shape(shape))
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -206,20 +172,111 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     return call("flip", x, axis=axes(axis, len(x.shape)))
 
 
+def flipud(x: Any) -> Tensor:
+    """In reversed order along the first axis."""
+    return flip(x, 0)
+
+
+def fliplr(x: Any) -> Tensor:
+    """In reversed order along the second axis."""
+    return flip(x, 1)
+
+
+def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
+    """Moved on by `shift` along `axis`, what leaves at the end coming in at the start.
+
+    None: of the flattened tensor. Several axes: one shift for all, or one for each.
+    """
+    x = tensor(x)
+    if axis is None:
+        return reshape(roll(ravel(x), builtins.sum(as_shape(shift)), 0), x.shape)
+    for a, by in np.broadcast(as_shape(axis), as_shape(shift)):
+        over = one_axis(int(a), len(x.shape))
+        cut = int(-by) % x.shape[over] if x.shape[over] else 0
+        if cut:
+            x = concatenate(split(x, (cut,), over)[::-1], over)
+    return x
+
+
+def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
+    """Turned by k right angles in the plane of two axes, from the first towards the second."""
+    first, second = (one_axis(a, ndim(array)) for a in axes)
+    if first == second:
+        raise ValueError(f"rot90 needs two axes; got {tuple(axes)}.")
+    turned = array if k % 4 < 2 else flip(array, (first, second))
+    return flip(swapaxes(turned, first, second), first) if k % 2 else tensor(turned)
+
+
+def view(x: Any, dtype: str | None = None) -> Tensor:
+    """The same bits read as another dtype; the last axis grows or shrinks with its size.
+
+    No gradient flows through it.
+    """
+    x = tensor(x)
+    wanted = dtype_of(x) if dtype is None else dtypes.name(dtype)
+    last, new = dtypes.size(dtype_of(x)) * (x.shape[-1] if x.shape else 1), dtypes.size(wanted)
+    if wanted == dtype_of(x):
+        return x
+    if last % new or (not x.shape and last != new):
+        raise ValueError(f"Cannot view {last} bytes of the last axis as {wanted}, of {new} bytes.")
+    return call("bitcast", x, dtype=wanted)
+
+
+# diagonals ----------------------------------------------------------------------------------------
+
+
+def tril(x: Any, k: int = 0) -> Tensor:
+    """`x` with zeros above the k-th diagonal of its last two axes."""
+    return _kept(x, np.tri(*shape(x)[-2:], k, dtype=bool))
+
+
+def triu(x: Any, k: int = 0) -> Tensor:
+    """`x` with zeros below the k-th diagonal of its last two axes."""
+    return _kept(x, ~np.tri(*shape(x)[-2:], k - 1, dtype=bool))
+
+
+def _kept(x: Any, mask: np.ndarray) -> Tensor:
+    x = tensor(x)
+    return call("where", tensor(mask), x, tensor(0, dtype_of(x)))
+
+
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonal of the plane of two axes, as the last axis of the result."""
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    n, m = x.shape[-2:]
+    rows, columns = _diagonal(n, m, offset)
+    return take(reshape(x, (*x.shape[:-2], n * m)), rows * m + columns, -1)
+
+
+def _diagonal(n: int, m: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.arange(builtins.max(0, -k), builtins.min(n, m - k))
+    return rows, rows + k
+
+
+def diag(x: Any, k: int = 0) -> Tensor:
+    """The k-th diagonal of a matrix; of a row, the matrix that has it there and zeros elsewhere."""
+    x = tensor(x)
+    if len(x.shape) == 2:
+        return diagonal(x, k)
+    if len(x.shape) != 1:
+        raise ValueError(f"diag needs a row or a matrix; got shape {tuple(x.shape)}.")
+    n = x.shape[0] + builtins.abs(k)
+    rows, columns = _diagonal(n, n, k)
+    places = tensor(rows * n + columns)
+    return reshape(call("add_at", x, places, axis=0, shape=(n * n,)), (n, n))
+
+
+def diagflat(x: Any, k: int = 0) -> Tensor:
+    """The matrix with all elements of `x` on its k-th diagonal."""
+    return diag(ravel(x), k)
+
+
 # selecting ----------------------------------------------------------------------------------------
 
 
 def get_item(x: Any, key: Any) -> Tensor:
     """`x[key]` with ints, slices of positive step, None and Ellipsis."""
     return call("getitem", tensor(x), key=key if isinstance(key, tuple) else (key,))
-
-
-def slice(inputs: Any, start_indices: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """The block of the given shape that begins at `start_indices` (Python ints)."""
-    key = tuple(
-        builtins.slice(int(a), int(a) + int(n)) for a, n in zip(start_indices, shape, strict=True)
-    )
-    return get_item(inputs, key)
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -258,9 +315,9 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     return xs[0] if len(xs) == 1 else call("concatenate", *xs, axis=over)
 
 
-def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
+def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in _together(xs)], axis)
+    return concatenate([expand_dims(part, axis) for part in _together(x)], axis)
 
 
 def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
@@ -281,7 +338,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     x = tensor(x)
     over = one_axis(axis, len(x.shape))
     n = x.shape[over]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, (int, np.integer)):
         if n % indices_or_sections:
             raise ValueError(f"Cannot split {n} entries into {indices_or_sections} equal pieces.")
         cuts = list(range(0, n, n // indices_or_sections))[1:] if n else []
@@ -292,9 +349,57 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     return [call("getitem", x, key=(*before, builtins.slice(a, b))) for a, b in ends]
 
 
+def array_split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """As `ops.split`, but the pieces need not be equal: the first are one longer."""
+    if isinstance(indices_or_sections, (int, np.integer)):
+        rest, longer = divmod(shape(x)[axis], indices_or_sections)
+        lengths = [rest + (i < longer) for i in range(indices_or_sections)]
+        indices_or_sections = np.cumsum(lengths)[:-1]
+    return split(x, indices_or_sections, axis)
+
+
+def vsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Pieces along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+def hsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Pieces along the second axis; along the only one of a row."""
+    return split(x, indices_or_sections, 1 if ndim(x) > 1 else 0)
+
+
+def dsplit(x: Any, indices_or_sections: int | Sequence[int]) -> list[Tensor]:
+    """Pieces along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+def _at_least(axes_wanted: int, x: Any) -> Tensor:
+    """With axes of length 1: (n) becomes (1, n) for two, (1, n, 1) for three."""
+    x = tensor(x)
+    while len(x.shape) < axes_wanted:
+        x = expand_dims(x, -1 if len(x.shape) == 2 else 0)
+    return x
+
+
+def vstack(xs: Sequence[Any]) -> Tensor:
+    """Joined along the first axis; a row counts as a matrix of one row."""
+    return concatenate([_at_least(2, x) for x in xs], 0)
+
+
+def hstack(xs: Sequence[Any]) -> Tensor:
+    """Joined along the second axis; rows along their only one."""
+    xs = [_at_least(1, x) for x in xs]
+    return concatenate(xs, 1 if ndim(xs[0]) > 1 else 0)
+
+
+def dstack(xs: Sequence[Any]) -> Tensor:
+    """Joined along the third axis; (n) counts as (1, n, 1), (n, m) as (n, m, 1)."""
+    return concatenate([_at_least(3, x) for x in xs], 2)
+
+
 def tile(x: Any, repeats: Shape) -> Tensor:
     """The whole tensor repeated along each axis."""
-    x, times = tensor(x), _as_shape(repeats)
+    x, times = tensor(x), as_shape(repeats)
     n = builtins.max(len(x.shape), len(times))
     dims = (1,) * (n - len(x.shape)) + tuple(x.shape)
     times = (1,) * (n - len(times)) + times
@@ -336,33 +441,3 @@ def pad(
 def pack(xs: Sequence[Any]) -> Tensor:
     """All elements of all tensors (of one dtype), one after the other, in one axis."""
     return call("pack", *[tensor(x) for x in xs])
-
-
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> Tensor:
-    """`inputs` with `updates[i]` at the place `indices[i]`; indices: ints (n, leading axes)."""
-    x, updates = pair(inputs, updates)
-    flat, n = _flat_indices(indices, tuple(x.shape))
-    block = tuple(x.shape[n:])
-    rows = call("reshape", x, shape=(-1, *block))
-    old = call("take", rows, flat, axis=0)
-    change = call("subtract", call("reshape", updates, shape=tuple(old.shape)), old)
-    change = call("add_at", change, flat, axis=0, shape=tuple(rows.shape))
-    return call("reshape", call("add", rows, change), shape=tuple(x.shape))
-
-
-def scatter(indices: Any, values: Any, shape: Shape) -> Tensor:
-    """Zeros of `shape` with `values[i]` added at the place `indices[i]`."""
-    values, whole = tensor(values), _as_shape(shape)
-    flat, n = _flat_indices(indices, whole)
-    block = whole[n:]
-    rows = call("reshape", values, shape=(-1, *block))
-    y = call("add_at", rows, flat, axis=0, shape=(math.prod(whole[:n]), *block))
-    return call("reshape", y, shape=whole)
-
-
-def _flat_indices(indices: Any, whole: tuple[int, ...]) -> tuple[Tensor, int]:
-    indices = tensor(indices, "int64")
-    n = indices.shape[-1]
-    strides = np.cumprod([1, *whole[1:n][::-1]])[::-1].astype("int64")
-    flat = call("sum", call("multiply", indices, tensor(strides)), axis=(len(indices.shape) - 1,))
-    return call("reshape", flat, shape=(-1,)), n

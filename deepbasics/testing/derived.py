@@ -17,7 +17,7 @@ OF_NO_TENSOR = {
 # Names for the same function.
 SYNONYMS = {
     "absolute": "abs", "amax": "max", "amin": "min", "hard_swish": "hard_silu",
-    "saturate_cast": "cast", "swish": "silu", "true_divide": "divide",
+    "swish": "silu", "true_divide": "divide",
 }  # fmt: skip
 KINKED = (
     "celu clip elu hard_sigmoid hard_silu hard_tanh leaky_relu relu6 selu softsign isclose "
