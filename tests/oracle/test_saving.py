@@ -1,0 +1,287 @@
+"""Archives beside Keras 3: what either library has saved, the other opens and trains on alike."""
+
+import inspect
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+import deepbasics as db
+
+keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
+pytest.importorskip("torch", reason="Keras runs on torch here")
+pytest.importorskip("h5py", reason="the extra saving")
+
+from deepbasics.testing import saving_cases as table  # noqa: E402
+from deepbasics.testing.saving_cases import made, make  # noqa: E402
+
+PREDICTIONS = 1e-6  # absolute, of outputs near 1
+LOSSES = {"rtol": 2e-5, "atol": 1e-6}  # of three epochs of float32 steps, op by op elsewhere
+ROWS, BATCH = 12, 4
+KINDS = ("layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
+
+
+def label(row):
+    thing = (
+        row.layer
+        if isinstance(row, table.Case)
+        else row[0]
+        if row[1:] and isinstance(row[0], table.Made)
+        else row
+    )
+    inner = [v.name for v in thing.arguments.values() if isinstance(v, table.Made)]
+    return "-".join([thing.name, *inner])
+
+
+def rows(cases):
+    """Parameters for those rows that both libraries know."""
+    return [pytest.param(case, id=f"{i}-{label(case)}") for i, case in enumerate(cases)]
+
+
+def require(thing):
+    """Skip a row that this library has not got (yet), or Keras has lost."""
+    for library in (db, keras):
+        try:
+            make(library, thing)
+        except AttributeError as error:
+            pytest.skip(f"{library.__name__}: {error}")
+
+
+def inputs_of(case, rng):
+    if case.ids:
+        return [rng.integers(0, case.ids, (ROWS, *shape)) for shape in case.shapes]
+    return [rng.normal(size=(ROWS, *shape)).astype("float32") for shape in case.shapes]
+
+
+def model_of(library, case, units=2):
+    """A model around the layer of a row: functional if it has several inputs."""
+    layer = make(library, case.layer)
+    dtype = "int32" if case.ids else "float32"
+    inputs = [library.layers.Input(shape, dtype=dtype) for shape in case.shapes]
+    tail = [library.layers.Flatten(), library.layers.Dense(units)]
+    if case.call == "one":
+        return library.Sequential([*inputs, layer, *tail])
+    y = layer(inputs) if case.call == "list" else layer(*inputs)
+    for after in tail:
+        y = after(y)
+    return library.Model(inputs, y)
+
+
+def compiled(library, model, optimizer=None, loss="mse", metrics=None):
+    optimizer = make(library, optimizer or made("optimizers.Adam", learning_rate=0.02))
+    model.compile(optimizer=optimizer, loss=make(library, loss), metrics=make(library, metrics))
+    return model
+
+
+def dense(library, loss="mse", optimizer=None, metrics=None, activation="softmax"):
+    layers = library.layers
+    stack = [layers.Input((5,)), layers.Dense(4, "tanh"), layers.Dense(3, activation)]
+    return compiled(library, library.Sequential(stack), optimizer, loss, metrics)
+
+
+def labels_of(kind, rng):
+    ids = rng.integers(0, 3, ROWS)
+    return {
+        "ids": ids,
+        "one-hot": np.eye(3, dtype="float32")[ids],
+        "numbers": rng.normal(size=(ROWS, 3)).astype("float32"),
+        "positive": rng.uniform(0.5, 2, size=(ROWS, 3)).astype("float32"),
+        "signs": rng.choice([-1.0, 1.0], (ROWS, 3)).astype("float32"),
+    }[kind]
+
+
+def train(model, x, y, epochs=3):
+    """The losses (and metrics) of each epoch, in order."""
+    history = model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0).history
+    return {name: np.asarray(values) for name, values in history.items()}
+
+
+def predicted(model, x):
+    return model.predict(x, verbose=0)
+
+
+def slots(model):
+    return [np.asarray(db.ops.convert_to_numpy(v) if hasattr(v, "home") else v.numpy())
+            for v in model.optimizer.variables]  # fmt: skip
+
+
+def check_same_state(first, second, x, random=False):
+    """Equal predictions, weights and optimizer state, to the bit where nothing is computed."""
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(slots(first), slots(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+    found, expected = predicted(first, x), predicted(second, x)
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=PREDICTIONS * max(1, abs(expected).max())
+    )
+
+
+def check_both_ways(tmp_path, theirs, ours, x, y, random=False):
+    """Keras' model opened here, that one opened by Keras; ours opened by Keras; all train on."""
+    train(theirs, x, y, 1)
+    theirs.save(tmp_path / "theirs.keras")
+    opened = db.models.load_model(tmp_path / "theirs.keras")
+    check_same_state(opened, theirs, x)
+    opened.save(tmp_path / "again.keras")
+    again = keras.models.load_model(tmp_path / "again.keras")
+    check_same_state(again, theirs, x)
+
+    train(ours, x, y, 1)
+    ours.save(tmp_path / "ours.keras")
+    there = keras.models.load_model(tmp_path / "ours.keras")
+    check_same_state(there, ours, x)
+    if not random:
+        expected = train(theirs, x, y)
+        for model in (opened, again):
+            check_same_losses(train(model, x, y), expected)
+        check_same_losses(train(there, x, y), train(ours, x, y))
+
+
+def check_same_losses(found, expected):
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, **LOSSES, err_msg=name)
+
+
+@pytest.mark.parametrize("case", rows(table.LAYERS))
+def test_layers(case, tmp_path):
+    require(case.layer)
+    rng = np.random.default_rng(3)
+    x, y = inputs_of(case, rng), rng.normal(size=(ROWS, 2)).astype("float32")
+    x = x[0] if len(x) == 1 else x
+    theirs, ours = (compiled(library, model_of(library, case)) for library in (keras, db))
+    check_both_ways(tmp_path, theirs, ours, x, y, case.random)
+
+
+@pytest.mark.parametrize("case", rows(table.LOSSES))
+def test_losses(case, tmp_path):
+    loss, kind = case
+    require(loss)
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), labels_of(kind, rng)
+    check_both_ways(tmp_path, dense(keras, loss), dense(db, loss), x, y)
+
+
+@pytest.mark.parametrize("case", rows(table.METRICS))
+def test_metrics(case, tmp_path):
+    metric, kind = case
+    require(metric)
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), labels_of(kind, rng)
+    loss = "sparse_categorical_crossentropy" if kind == "ids" else "mse"
+    models = (dense(library, loss, metrics=[metric]) for library in (keras, db))
+    check_both_ways(tmp_path, *models, x, y)
+
+
+@pytest.mark.parametrize("optimizer", rows(table.OPTIMIZERS))
+def test_optimizers(optimizer, tmp_path):
+    require(optimizer)
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), labels_of("numbers", rng)
+    models = (dense(library, optimizer=optimizer) for library in (keras, db))
+    check_both_ways(tmp_path, *models, x, y)
+
+
+@pytest.mark.parametrize("schedule", rows(table.SCHEDULES))
+def test_schedules(schedule, tmp_path):
+    require(schedule)
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), labels_of("numbers", rng)
+    optimizer = made("optimizers.SGD", learning_rate=schedule, momentum=0.9)
+    models = (dense(library, optimizer=optimizer) for library in (keras, db))
+    check_both_ways(tmp_path, *models, x, y)
+
+
+ARGUMENTS = {
+    "initializers": "kernel_initializer",
+    "regularizers": "kernel_regularizer",
+    "constraints": "kernel_constraint",
+}
+PARTS = (*table.INITIALIZERS, *table.REGULARIZERS, *table.CONSTRAINTS)
+
+
+@pytest.mark.parametrize("part", rows(PARTS))
+def test_initializers_regularizers_and_constraints(part, tmp_path):
+    require(part)
+    argument = ARGUMENTS[part.path.partition(".")[0]]
+    case = table.Case(made("layers.Dense", units=4, **{argument: part}), ((5,),))
+    rng = np.random.default_rng(8)
+    (x,), y = inputs_of(case, rng), rng.normal(size=(ROWS, 2)).astype("float32")
+    theirs, ours = (compiled(library, model_of(library, case)) for library in (keras, db))
+    check_both_ways(tmp_path, theirs, ours, x, y)
+    there = keras.models.load_model(tmp_path / "ours.keras").layers[0]
+    here = db.models.load_model(tmp_path / "theirs.keras").layers[0]
+    for found, model in ((there, theirs), (here, ours)):
+        kept, original = getattr(found, argument), getattr(model.layers[0], argument)
+        assert type(kept) is type(original)
+        kept, original = kept.get_config(), original.get_config()
+        assert kept.keys() == original.keys()
+        for name, value in original.items():  # Keras keeps some numbers as float32
+            is_float = isinstance(value, float)
+            assert kept[name] == (pytest.approx(value, rel=1e-6) if is_float else value)
+
+
+# the table is whole -------------------------------------------------------------------------------
+
+
+def classes(room):
+    """The public classes of a room that Keras has too, each by one of its names."""
+    ours, theirs = getattr(db, room), getattr(keras, room)
+    found = {}
+    for name in dir(theirs):
+        mine = getattr(ours, name, None) if name in dir(ours) else None
+        if inspect.isclass(mine) and inspect.isclass(getattr(theirs, name)):
+            found.setdefault(mine, name if name != mine.__name__ else mine.__name__)
+            if name == mine.__name__:
+                found[mine] = name
+    return set(found.values())
+
+
+BASES = {
+    *("Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Constraint"),
+    *("Mean", "Sum", "MeanMetricWrapper", "LearningRateSchedule"),  # metrics of one value
+}
+IN_TABLE = {
+    "layers": {case.layer.name for case in table.LAYERS} | table.NO_ROW.keys(),
+    "losses": {loss.name for loss, _ in table.LOSSES},
+    "metrics": {metric.name for metric, _ in table.METRICS},
+    "optimizers": {optimizer.name for optimizer in table.OPTIMIZERS},
+    "initializers": {part.name for part in table.INITIALIZERS},
+    "regularizers": {part.name for part in table.REGULARIZERS},
+    "constraints": {part.name for part in table.CONSTRAINTS},
+}
+
+
+@pytest.mark.parametrize("room", KINDS)
+def test_everything_public_that_keras_has_too_has_a_row(room):
+    missing = classes(room) - IN_TABLE[room] - BASES
+    assert not missing, f"add a row to deepbasics.testing.saving_cases for {sorted(missing)}"
+
+
+# what stands in the file --------------------------------------------------------------------------
+
+
+def names_in(config):
+    """Every (module, class name) in a config."""
+    if isinstance(config, list):
+        for item in config:
+            yield from names_in(item)
+    elif isinstance(config, dict):
+        if "class_name" in config:
+            yield config.get("module"), config["class_name"]
+        for value in config.values():
+            yield from names_in(value)
+
+
+def test_only_public_names_of_keras_are_stored(backend, tmp_path):
+    optimizer = made("optimizers.Adam", learning_rate=table.SCHEDULES[0])
+    dense(db, table.LOSSES[0][0], optimizer, [table.METRICS[0][0]]).save(tmp_path / "m.keras")
+    config = json.loads(zipfile.ZipFile(tmp_path / "m.keras").read("config.json"))
+    for module, name in names_in(config):
+        home = keras
+        for part in module.split(".")[1:]:
+            home = getattr(home, part)
+        assert hasattr(home, name), (module, name)
