@@ -176,7 +176,7 @@ ROWS = (
     ("config", "legacy"),
     ("dtypes",),
     ("backends",),
-    ("variables", "logits", "masks", "lookup"),
+    ("variables", "logits", "masks", "lookup", "symbolic"),
     ("ops",),
     ("random", "arena"),
     ("activations", "initializers", "regularizers", "constraints"),

@@ -1,9 +1,7 @@
 """Layer: weights, a formula, and what Keras users expect around them."""
 
-import inspect
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -18,29 +16,19 @@ from deepbasics import (
     naming,
     ops,
     regularizers,
+    symbolic,
     tree,
 )
 from deepbasics.backends import registry
-from deepbasics.layers import scope
+from deepbasics.layers import scope, signatures
+from deepbasics.layers.shapes import map_shapes, shapes_of
+from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
 from deepbasics.variables import Variable
 
 Shape = tuple[int | None, ...]
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # attributes that hold no layers
-
-
-def _name_first(add_weight: Any) -> Any:
-    """Also takes the arguments in the order of Keras 2, which began with the name."""
-
-    @wraps(add_weight)
-    def either(self: Any, *args: Any, **kwargs: Any) -> Variable:
-        if args and isinstance(args[0], str):
-            kwargs |= dict(zip(("name", "shape", "dtype", "initializer"), args, strict=False))
-            args = ()
-        return add_weight(self, *args, **kwargs)
-
-    return either
 
 
 class Layer:
@@ -75,9 +63,9 @@ class Layer:
         if "compute_mask" in cls.__dict__ and "supports_masking" not in cls.__dict__:
             cls.supports_masking = True
         if "__init__" in cls.__dict__:
-            cls.__init__ = _constructor(cls, cls.__init__)
+            cls.__init__ = signatures.constructor(cls, cls.__init__, Layer.__init__)
         if "build" in cls.__dict__:
-            cls.build = _builder(cls.build)
+            cls.build = signatures.builder(cls.build)
 
     def __init__(
         self,
@@ -103,6 +91,7 @@ class Layer:
         self._initial_weights = weights
         self._called_losses: list[Any] = []
         self._said_lost = False
+        self._inbound_nodes: list[symbolic.Node] = []
         whole = batch_input_shape or batch_shape
         if whole is None and input_shape is not None:
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
@@ -131,8 +120,28 @@ class Layer:
         return previous_mask
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output; by default worked out by a call on zeros of a small batch."""
-        return infer_output_shape(self, input_shape)
+        """The shape of the output; by default worked out by a call on a small batch."""
+        return shapes_of(self._infer((_symbols(input_shape, self.dtype),), {}))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The output of a call on symbolic tensors, as symbolic tensors without a history.
+
+        From `compute_output_shape`, in the layer's dtype, where a class defines it; else from a
+        call on a small batch.
+        """
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return self._infer(args, kwargs)
+        method = self.compute_output_shape
+        given = self._arguments(args, kwargs)
+        shapes = method(**signatures.shape_arguments(method.__func__, given))
+        return _symbols(shapes, self.dtype)
+
+    def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        names = parameters(type(self).call)
+        free = [name for name in ("training", "mask") if name in names[len(args) :]]
+        kwargs = {**dict.fromkeys(free), **kwargs}
+        with self._own_backend(True), scope.apart(), scope.name_scope(self.name):
+            return symbolic.infer(self.call, args, kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor, as plain data."""
@@ -148,7 +157,7 @@ class Layer:
 
     # weights --------------------------------------------------------------------------------------
 
-    @_name_first
+    @signatures.name_first
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -192,7 +201,7 @@ class Layer:
             if type(value) not in _PLAIN and key not in self._not_sublayers:
                 yield from _find(value, kind)
 
-    _not_sublayers: frozenset[str] = frozenset()
+    _not_sublayers: frozenset[str] = frozenset({"_inbound_nodes"})
 
     def _own(self) -> tuple[list[Variable], list[Variable]]:
         """This layer's own (trainable, non-trainable) weights, without those of sublayers."""
@@ -287,14 +296,17 @@ class Layer:
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Build if need be, then `call`; `training=` decides for all layers within."""
+        if symbolic.found(inputs, args, kwargs):
+            return self._call_symbolically(inputs, *args, **kwargs)
         training = kwargs.pop("training", None)
         outermost = scope.current() is None
-        with scope.call_scope(training) as call, self._own_backend(outermost):
+        place = naming.at(self.name)
+        with scope.call_scope(training) as call, self._own_backend(outermost), place:
             given, inputs = inputs, self._prepare(inputs)
             masks.carry(given, inputs)
             if not self.built:
-                self._build(shapes_of(inputs))
-            if "training" in _parameters(type(self)):
+                self._build_for(inputs, *args, **kwargs)
+            if "training" in parameters(type(self).call):
                 kwargs["training"] = call.training
             mask = self._fill_masks(inputs, args, kwargs)
             outputs = self.call(inputs, *args, **kwargs)
@@ -305,13 +317,24 @@ class Layer:
                 self._called_losses = call.losses
         return outputs
 
+    def _call_symbolically(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs = {k: v for k, v in kwargs.items() if v is not None}
+        if not self.built:
+            self._build_for(*args, **kwargs)
+        return symbolic.connect(self, args, kwargs)
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """What `call` was given, by name."""
+        return {**dict(zip(parameters(type(self).call), args, strict=False)), **kwargs}
+
     def _fill_masks(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Put masks into the arguments that `call` has for them; returns that of the inputs."""
-        names, slots = _parameters(type(self)), _mask_slots(type(self))
+        slots = mask_slots(type(self).call)
         if slots:
-            given = {**dict(zip(names, (inputs, *args), strict=False)), **kwargs}
+            positional = parameters(type(self).call)[: 1 + len(args)]
+            given = self._arguments((inputs, *args), kwargs)
             for slot, tensors in slots.items():
-                if slot not in names[: 1 + len(args)] and given.get(slot) is None:
+                if slot not in positional and given.get(slot) is None:
                     kwargs[slot] = masks.mask_of(given.get(tensors))
             if given.get("mask") is not None:
                 return given["mask"]
@@ -320,7 +343,7 @@ class Layer:
     def _hand_on(self, mask: Any, inputs: Any, outputs: Any) -> None:
         """Give the outputs their masks; a mask that this layer cannot use is said to be lost."""
         if not self.supports_masking:
-            if mask is not None and not _mask_slots(type(self)):
+            if mask is not None and not mask_slots(type(self).call):
                 self._say_lost(inputs)
             return
         found = self.compute_mask(inputs, mask)
@@ -364,70 +387,45 @@ class Layer:
             x = ops.cast(x, self.dtype)
         return x
 
-    def _build(self, input_shape: Any) -> None:
-        self.build(input_shape)
+    def _build_for(self, *args: Any, **kwargs: Any) -> None:
+        given = self._arguments(args, kwargs)
+        self._build(**signatures.shape_arguments(type(self).build, given))
+
+    def _build(self, *args: Any, **kwargs: Any) -> None:
+        self.build(*args, **kwargs)
         self.built = True  # Layer.build says nothing
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
 
+    # graphs ---------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor of the first call in a graph; a list if there were several."""
+        tensors = self._node().inputs
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    @property
+    def output(self) -> Any:
+        """What the first call in a graph gave."""
+        return self._node().outputs
+
+    def get_output_at(self, node_index: int) -> Any:
+        """What a call in a graph gave, counted from 0, for a layer called several times."""
+        return self._node(node_index).outputs
+
+    def _node(self, index: int = 0) -> symbolic.Node:
+        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
+            raise AttributeError(
+                f"Layer {self.name!r} has been called on {len(self._inbound_nodes)} symbolic "
+                f"tensors, so there is no input or output {index}. Call it on an Input, or put it "
+                "into a model with an input shape."
+            )
+        return self._inbound_nodes[index]
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _constructor(cls: type, init: Any) -> Any:
-    """`init`, taking old spellings and what any first layer takes; it names unknown keywords."""
-    parameters = inspect.signature(init).parameters.values()
-    takes = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    takes -= {"self"}
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    base = set(inspect.signature(Layer.__init__).parameters) - {"self"}
-
-    @wraps(init)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        if type(self) is not cls:
-            return init(self, *args, **kwargs)
-        if not kwargs.keys() <= takes:
-            valid = takes | base if open_ended else takes
-            if not kwargs.keys() <= valid:
-                kwargs = legacy.modernise(cls.__name__, kwargs, valid)
-            if not open_ended or cls.__module__.startswith("deepbasics."):
-                legacy.check_keywords(cls.__name__, kwargs, valid)
-        init(self, *args, **kwargs)
-        if "_own_weights" not in vars(self):
-            raise RuntimeError(
-                f"{cls.__name__}.__init__ must call super().__init__() before anything else."
-            )
-        return None
-
-    return __init__
-
-
-def _builder(build: Any) -> Any:
-    """`build` in a scope of the layer's name; the layer knows that it is built, whoever called."""
-
-    @wraps(build)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
-        with scope.name_scope(self.name):
-            build(self, *args, **kwargs)
-        self.built = True
-
-    return wrapped
-
-
-@cache
-def _parameters(cls: type) -> tuple[str, ...]:
-    """The names of the arguments of `call`, without `self`."""
-    return tuple(inspect.signature(cls.call).parameters)[1:]
-
-
-@cache
-def _mask_slots(cls: type) -> dict[str, str]:
-    """For each argument of `call` that is a mask, the name of that whose mask it is."""
-    names = _parameters(cls)
-    of = {name: name.removesuffix("_mask") for name in names if name.endswith("_mask")}
-    found = {mask: tensors for mask, tensors in of.items() if tensors in names}
-    return found | ({"mask": names[0]} if "mask" in names else {})
 
 
 def _find(value: Any, kind: type) -> Iterator[Any]:
@@ -445,38 +443,6 @@ def _unique(variables: Sequence[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
 
 
-def shapes_of(tree: Any) -> Any:
-    """The shape of a tensor, or a nest of shapes for a nest of tensors."""
-    if isinstance(tree, (list, tuple)):
-        return [shapes_of(t) for t in tree]
-    if isinstance(tree, dict):
-        return {k: shapes_of(t) for k, t in tree.items()}
-    return tuple(tree.shape)
-
-
-def infer_output_shape(layer: Layer, input_shape: Any) -> Any:
-    """The output shape, from calls on zeros; axes of unknown length are tried with two."""
-    training = {"training": False} if "training" in _parameters(type(layer)) else {}
-    scopes = scope.call_scope(), scope.name_scope(layer.name)
-    with layer._own_backend(True), scopes[0], scopes[1], np.errstate(all="ignore"):
-        first, second = (
-            shapes_of(layer.call(_zeros(input_shape, n, layer.dtype), **training)) for n in (2, 3)
-        )
-    return _merge(first, second)
-
-
-def _zeros(shape: Any, n: int, dtype: str) -> Any:
-    """Zeros of a shape, or a nest of them for a nest of shapes; None becomes `n`."""
-    if isinstance(shape, dict):
-        return {k: _zeros(s, n, dtype) for k, s in shape.items()}
-    if isinstance(shape, list):
-        return [_zeros(s, n, dtype) for s in shape]
-    return ops.zeros(tuple(n if d is None else d for d in shape), dtype)
-
-
-def _merge(a: Any, b: Any) -> Any:
-    if isinstance(a, tuple) and all(isinstance(d, int) for d in a):
-        return tuple(x if x == y else None for x, y in zip(a, b, strict=True))
-    if isinstance(a, dict):
-        return {k: _merge(a[k], b[k]) for k in a}
-    return [_merge(x, y) for x, y in zip(a, b, strict=True)]
+def _symbols(shapes: Any, dtype: str) -> Any:
+    """A symbolic tensor of each shape in a nest."""
+    return map_shapes(lambda shape: symbolic.SymbolicTensor(shape, dtype), shapes)

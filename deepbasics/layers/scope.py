@@ -40,6 +40,16 @@ def call_scope(training: bool | None = None) -> Iterator[Call]:
 
 
 @contextmanager
+def apart() -> Iterator[Call]:
+    """A call of its own, whatever is in progress: for trials, whose losses count for nothing."""
+    token = _current.set(Call())
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def name_scope(name: str) -> Iterator[tuple[str, ...]]:
     """Put `name` in front of the paths of Variables made in the block."""
     path = _path.get()

@@ -22,7 +22,11 @@ def as_data(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any,
 
 
 def cast_inputs(model: Any, x: Any) -> Any:
-    """Inputs in the dtype of the model; integers stay as they are where it looks them up."""
+    """Inputs in the dtypes of the model; integers stay as they are where it looks them up."""
+    said = model.input_dtypes()
+    if said is not None:
+        arrays = zip(tree.flatten(x), said, strict=True)
+        return tree.pack_as(x, [array.astype(dtype, copy=False) for array, dtype in arrays])
     all_floats = model.takes_floats()
 
     def cast(array: np.ndarray) -> np.ndarray:

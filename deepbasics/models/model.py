@@ -1,45 +1,113 @@
 """Model: a layer that trains, tells about itself and moves between backends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from deepbasics import tree
+from deepbasics import masks, tree
 from deepbasics.backends import registry
-from deepbasics.layers.base import Layer, shapes_of
+from deepbasics.layers.base import Layer
+from deepbasics.layers.shapes import map_shapes, shapes_of, specs
 from deepbasics.models import inputs
+from deepbasics.models.graph import Graph, single
 from deepbasics.models.legacy_methods import LegacyMethods
 from deepbasics.models.training import Training
 from deepbasics.saving import Saving
+from deepbasics.symbolic import SymbolicTensor
 from deepbasics.utils import summary as text
 from deepbasics.variables import Variable
 
 
 class Model(Training, LegacyMethods, Saving, Layer):
-    """The base of models. Subclass it and write `call(self, inputs)`, or use `Sequential`.
+    """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
-    A model is a layer (it can be called, and put into another model) with `compile`, `fit`,
-    `evaluate` and `predict`.
+    `Model(inputs, outputs)` is what lies between symbolic tensors: `Input`s, or nests of them, and
+    what layers and ops made of these. A subclass writes `call(self, inputs)` instead, or hands
+    inputs and outputs to `super().__init__`.
+
+    >>> from deepbasics import Input
+    >>> from deepbasics.layers import Dense
+    >>> left, right = Input((3,)), Input((3,))
+    >>> tower = Dense(2)
+    >>> model = Model([left, right], tower(left) - tower(right))
+    >>> model.output_shape, model.count_params()
+    ((None, 2), 8)
     """
 
-    _not_sublayers = frozenset({"backend", "compiled", "history", "_programs"})
+    _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound"})
+    _not_sublayers |= Layer._not_sublayers | {"_graph", "_inputs_form", "_outputs_form"}
     supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: the layers within have given the outputs their masks."""
         return None
 
-    def __init__(self, *, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
-        super().__init__(name=name, trainable=trainable, **kwargs)
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
+        """`Model(inputs, outputs)` is a `Functional`."""
+        if cls is Model and (args or {"inputs", "input"} & kwargs.keys()):
+            return super().__new__(Functional)
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
         self.backend = registry.active()
         self._programs: dict[Any, Any] = {}
         self._moves = 0
+        self._bound: list[Any] = []  # the storage that the programs work on
         self._gathered = False
-        self._output_shape: Any = None
-        self._input_shape: Any = None
+        self._graph: Graph | None = None
+        self._inputs_form: Any = None  # nests of symbolic tensors, known once built
+        self._outputs_form: Any = None
+        if inputs is not None:
+            self._set_graph(Graph(inputs, outputs, self.name))
+        if not trainable:
+            self.trainable = False
+
+    def _set_graph(self, graph: Graph) -> None:
+        self._graph = graph
+        self._inputs_form, self._outputs_form = graph.inputs_form, graph.outputs_form
+        self.built = True
+
+    def sublayers(self) -> Iterator[Layer]:
+        """The layers of the graph, then those held in attributes."""
+        graph = [] if self._graph is None else self._graph.operations
+        found = [layer for layer in graph if isinstance(layer, Layer)]
+        seen = {id(layer) for layer in found}
+        return iter([*found, *(layer for layer in super().sublayers() if id(layer) not in seen)])
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Runs the graph; a subclass without one writes its own."""
+        if self._graph is None:
+            raise TypeError(
+                f"{type(self).__name__} {self.name!r} must define call(self, inputs), or be made "
+                "of inputs and outputs."
+            )
+        tensors = self._graph.cast(self._graph.arranged(inputs))
+        masks.attach_each(tensors, mask)
+        return self._graph.run(tensors)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Layer`; of a graph, from its layers."""
+        if self._graph is None or not args:
+            return super().compute_output_spec(*args, **kwargs)
+        return self._graph.compute_output_spec(self._graph.arranged(args[0]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape, or nest of shapes, of the outputs for inputs of these."""
+        x = map_shapes(lambda shape: SymbolicTensor(shape, self.dtype), input_shape)
+        return shapes_of(self.compute_output_spec(x))
 
     @property
     def layers(self) -> list[Layer]:
         """The layers directly in this model."""
+        if self._graph is not None:
+            return [layer for layer in self._graph.operations if isinstance(layer, Layer)]
         return list(self.sublayers())
 
     def all_layers(self) -> list[Layer]:
@@ -71,53 +139,99 @@ class Model(Training, LegacyMethods, Saving, Layer):
         if not self._is_whole():
             with registry.use_backend(self.backend):
                 outputs = self(tree.map(lambda a: a[:1], x))
-            self._remember_shapes(shapes_of(x), shapes_of(outputs))
+            self._inputs_form, self._outputs_form = specs(x), specs(outputs)
         return x
 
     def _is_whole(self) -> bool:
         """Whether everything is built and the shape of the output is known."""
-        built = self.built and self._output_shape is not None
+        built = self.built and self._outputs_form is not None
         return built and all(layer.built for layer in self.all_layers())
-
-    def _remember_shapes(self, inputs: Any, outputs: Any) -> None:
-        self._input_shape = _map_shapes(_without_batch, inputs)
-        self._output_shape = _map_shapes(_without_batch, outputs)
 
     def check_inputs(self, x: Any) -> Any:
         """`x` in the form that the model takes; ValueError where data cannot go into it."""
-        return x
+        if self._graph is None:
+            return x
+        return tree.pack_as(self._inputs_form, self._graph.arranged(x))
 
     def takes_floats(self) -> bool:
         """Whether integer inputs should become floats on entry."""
         return self.autocast
 
+    def input_dtypes(self) -> list[str] | None:
+        """The dtypes that the inputs are cast to, where they are said."""
+        return None if self._graph is None else [t.dtype for t in self._graph.inputs]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs, as a flat list."""
+        return tree.flatten(self._form("inputs"))
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs, as a flat list."""
+        return tree.flatten(self._form("outputs"))
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs as they were given."""
+        return self._form("inputs")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs as they were given."""
+        return self._form("outputs")
+
+    def _form(self, which: str) -> Any:
+        form = getattr(self, f"_{which}_form")
+        if form is None or tree.flatten(form)[0].node is None:
+            raise AttributeError(
+                f"Model {self.name!r} has no symbolic {which}: it is not made of symbolic tensors, "
+                "or the shape of its input has not been said."
+            )
+        return form
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [t.operation.name for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, by which losses and metrics are given."""
+        return self.flat_output_names()
+
     @property
     def output_shape(self) -> Any:
         """The shape of the output, None for the batch; known once built."""
-        return self._output_shape
+        return _shapes(self._outputs_form)
 
     @property
     def input_shape(self) -> Any:
         """The shape of the input, None for the batch; known once built."""
-        return self._input_shape
+        return _shapes(self._inputs_form)
 
     def flat_output_shapes(self) -> list[Any]:
         """The shapes of the outputs as a flat list."""
-        return _shape_leaves(self._output_shape)
+        return [t.shape for t in tree.flatten(self._outputs_form)]
 
     def flat_output_names(self) -> list[str]:
-        """A name for each output."""
-        shapes = self.flat_output_shapes()
-        if isinstance(self._output_shape, dict):
-            return sorted(self._output_shape)
-        return [self.name] if len(shapes) == 1 else [f"output_{i}" for i in range(len(shapes))]
+        """A name for each output: its key in a dict, or that of its layer."""
+        form = self._outputs_form
+        tensors = tree.flatten(form)
+        if isinstance(form, dict) and len(form) == len(tensors):
+            return sorted(form)
+        if tensors[0].operation is None:
+            return (
+                [self.name] if len(tensors) == 1 else [f"output_{i}" for i in range(len(tensors))]
+            )
+        names = [t.operation.name for t in tensors]
+        return [
+            n if n not in names[:i] else f"{n}_{names[:i].count(n)}" for i, n in enumerate(names)
+        ]
 
     def pack_outputs(self, outputs: list[Any]) -> Any:
         """A flat list of outputs in the form in which the model gives them."""
-        shapes = self._output_shape
-        if isinstance(shapes, dict):
-            return dict(zip(sorted(shapes), outputs, strict=True))
-        return outputs if isinstance(shapes, list) else outputs[0]
+        return single(tree.pack_as(self._outputs_form, outputs))
 
     # text -----------------------------------------------------------------------------------------
 
@@ -158,7 +272,8 @@ class Model(Training, LegacyMethods, Saving, Layer):
         return self.layers
 
     def _summary_rows(self, layer: Layer, expand: bool, depth: int = 0) -> list[text.Row]:
-        shape = getattr(layer, "_seen_output_shape", None)
+        nodes = layer._inbound_nodes
+        shape = shapes_of(nodes[-1].outputs) if nodes else None
         trainable = layer.trainable if layer.weights else None
         row = text.Row(
             layer.name,
@@ -219,25 +334,14 @@ def _bytes(dtype: str) -> float:
     return bits.get(dtype, int("".join(c for c in dtype if c.isdigit()) or 32)) / 8
 
 
-def _without_batch(shape: Any) -> Any:
-    return (None, *shape[1:])
+def _shapes(form: Any) -> Any:
+    return None if form is None else single(tree.map(lambda t: t.shape, form))
 
 
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, tuple) and all(d is None or isinstance(d, int) for d in value)
+class Functional(Model):
+    """What `Model(inputs, outputs)` is."""
 
-
-def _map_shapes(function: Callable[[Any], Any], shapes: Any) -> Any:
-    if _is_shape(shapes):
-        return function(shapes)
-    if isinstance(shapes, dict):
-        return {k: _map_shapes(function, v) for k, v in shapes.items()}
-    return [_map_shapes(function, s) for s in shapes]
-
-
-def _shape_leaves(shapes: Any) -> list[Any]:
-    if _is_shape(shapes):
-        return [shapes]
-    if isinstance(shapes, dict):
-        return [leaf for k in sorted(shapes) for leaf in _shape_leaves(shapes[k])]
-    return [leaf for s in shapes or [] for leaf in _shape_leaves(s)]
+    def __init__(self, inputs: Any, outputs: Any = None, name: str | None = None, **kwargs: Any):
+        if outputs is None:
+            raise TypeError("Model takes inputs and outputs: Model(inputs, outputs).")
+        super().__init__(inputs, outputs, name, **kwargs)

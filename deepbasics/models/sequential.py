@@ -5,8 +5,10 @@ from typing import Any
 
 from deepbasics import tree
 from deepbasics.layers.base import Layer, Shape
-from deepbasics.layers.inputs import InputLayer
+from deepbasics.layers.inputs import Input, InputLayer
+from deepbasics.models.graph import fitting
 from deepbasics.models.model import Model
+from deepbasics.symbolic import SymbolicTensor
 
 
 class Sequential(Model):
@@ -29,6 +31,7 @@ class Sequential(Model):
     ) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
+        self._tensors: list[Any] = []  # the symbolic input, and the output of each layer
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential takes a list of layers; got {layers!r} alone.")
         for layer in layers or []:
@@ -47,11 +50,14 @@ class Sequential(Model):
         if not self.layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers to pop.")
         layer = self._stack.pop()
+        del self._tensors[len(self.layers) + 1 :]
         self._forget()
         self._build_if_shaped()
         return layer
 
     def _append(self, layer: Any) -> None:
+        if type(layer) is SymbolicTensor and isinstance(layer.operation, InputLayer):
+            layer = layer.operation
         if not isinstance(layer, Layer):
             hint = " Make an instance of it." if isinstance(layer, type) else ""
             raise TypeError(f"Sequential takes layers; got {layer!r}.{hint}")
@@ -70,7 +76,7 @@ class Sequential(Model):
 
     def _forget(self) -> None:
         self._programs = {}
-        self._output_shape = None
+        self._outputs_form = None
         self.built = False
 
     @property
@@ -88,7 +94,7 @@ class Sequential(Model):
         if not self.layers:
             return
         first = self._stack[0]
-        shape = first.batch_input_shape if self.inputs_known else self._input_shape
+        shape = first.batch_input_shape if self.inputs_known else self.input_shape
         if shape is None and isinstance(first, Model):
             shape = first.input_shape
         if shape is not None:
@@ -100,14 +106,17 @@ class Sequential(Model):
     def build(self, input_shape: Shape) -> None:
         """Make the weights of all layers for inputs of this shape (None for the batch)."""
         shape = tuple(input_shape)
-        for layer in self.layers:
-            given = shape
-            if not layer.built:
-                layer._build(given)
-            shape = layer.compute_output_shape(given)
-            layer._seen_output_shape = shape
-        self._input_shape, self._output_shape = tuple(input_shape), shape
+        if not self._tensors or self._tensors[0].shape != shape:
+            self._tensors = [self._begin(shape)]
+        for layer in self.layers[len(self._tensors) - 1 :]:
+            self._tensors.append(layer(self._tensors[-1]))
+        self._inputs_form, self._outputs_form = self._tensors[0], self._tensors[-1]
         self.built = True
+
+    def _begin(self, shape: Shape) -> SymbolicTensor:
+        if self.inputs_known and self._stack[0].batch_input_shape == shape:
+            return self._stack[0].output
+        return Input(batch_shape=shape, dtype=self.layers[0].dtype)
 
     def call(self, inputs: Any) -> Any:
         """Each layer in turn."""
@@ -116,12 +125,12 @@ class Sequential(Model):
             x = layer(x)
         return x
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape that comes out of the last layer."""
-        shape = tuple(input_shape)
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """See `Layer`; from that of each layer."""
+        x = args[0]
         for layer in self.layers:
-            shape = layer.compute_output_shape(shape)
-        return shape
+            x = layer.compute_output_spec(x)
+        return x
 
     def build_for(self, x: Any) -> Any:
         """See `Model`; the weights are made without a call where the layers allow it."""
@@ -140,25 +149,12 @@ class Sequential(Model):
             )
         if not self.layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers; add some first.")
-        return leaves[0] if self._input_shape is None else self._fitting(leaves[0])
+        return leaves[0] if self._inputs_form is None else self._fitting(leaves[0])
 
     def _fitting(self, x: Any) -> Any:
-        wanted = self._input_shape
-        if x.ndim == len(wanted) - 1 and wanted[-1] == 1:
-            x = x[..., None]
-        elif x.ndim == len(wanted) + 1 and x.shape[-1] == 1:
-            x = x[..., 0]
-        if x.ndim == len(wanted) and all(
-            w in (None, g) for g, w in zip(x.shape[1:], wanted[1:], strict=True)
-        ):
-            return x
         first = self.layers[0]
-        hint = " For a single row pass x[None]." if x.shape == wanted[1:] else ""
-        raise ValueError(
-            f"Sequential model {self.name!r} takes inputs of shape {wanted} (None is the batch); "
-            f"x has shape {tuple(x.shape)}. Its first layer is {first.name!r} "
-            f"({type(first).__name__}).{hint}"
-        )
+        where = f" Its first layer is {first.name!r} ({type(first).__name__})."
+        return fitting(x, self._inputs_form, f"Sequential model {self.name!r}", where)
 
     def flat_output_names(self) -> list[str]:
         """The name of the last layer."""
@@ -179,7 +175,7 @@ class Sequential(Model):
             "name": self.name,
             "trainable": self._trainable,
             "layers": [serialize(layer) for layer in self._stack],
-            "build_input_shape": self._input_shape,
+            "build_input_shape": self.input_shape,
         }
 
     @classmethod

@@ -110,14 +110,14 @@ def test_activation_takes_names_and_functions(backend):
 
 def test_identity_and_input_pass_through(backend):
     np.testing.assert_array_equal(numpy(layers.Identity()(X)), X)
-    np.testing.assert_array_equal(numpy(db.Input((6,))(X)), X)
+    np.testing.assert_array_equal(numpy(layers.InputLayer((6,))(X)), X)
 
 
 def test_an_input_needs_a_shape():
     with pytest.raises(ValueError, match=r"Input\(shape=\(784,\)\)"):
         db.Input()
-    assert db.Input(6).batch_input_shape == (None, 6)
-    assert db.Input((6,), batch_size=3).batch_input_shape == (3, 6)
-    assert db.Input(batch_shape=(2, 6)).batch_input_shape == (2, 6)
+    assert db.Input(6).shape == (None, 6)
+    assert db.Input((6,), batch_size=3).shape == (3, 6)
+    assert db.Input(batch_shape=(2, 6)).shape == (2, 6)
     with pytest.raises(ValueError, match="can only come first"):
         db.Sequential([layers.Dense(1), db.Input((6,))])
