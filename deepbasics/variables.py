@@ -76,7 +76,11 @@ class Variable:
 
     @property
     def value(self) -> Any:
-        """The value as a tensor of the backend."""
+        """The value as a tensor of the backend: the storage itself, which later writes change.
+
+        To keep it across a write, take `variable + 0`, or `numpy()` for a copy on the host. In a
+        step that the NumPy backend records it is the value at this point of the step.
+        """
         return self.backend.read(self)
 
     def numpy(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepbasics import config, random
+from deepbasics import config, legacy, random
 from deepbasics.backends import registry
 from deepbasics.backends.protocol import Backend
 
@@ -61,6 +61,7 @@ def _restore(settings: dict[str, Any]) -> None:
 def _settings_are_left_as_found() -> Iterator[None]:
     """Fail a test that leaves a setting changed, and spare the next one the consequences."""
     random.set_random_seed(0)
+    legacy._warned.clear()  # each old spelling warns once in a process: whoever tests first
     before = _settings()
     yield
     after = _settings()

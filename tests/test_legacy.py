@@ -2,12 +2,7 @@ import warnings
 
 import pytest
 
-from deepbasics import legacy
-
-
-@pytest.fixture(autouse=True)
-def nothing_warned_yet(monkeypatch):
-    monkeypatch.setattr(legacy, "_warned", set())
+from deepbasics import layers, legacy
 
 
 def modernised(where, **keywords):
@@ -90,6 +85,12 @@ def test_one_warning_per_spelling_shows_the_modern_one():
     legacy.modernise("Dense", {"output_dim": 5})  # where a second warning would be an error
     with pytest.warns(DeprecationWarning, match=r"GRU\(output_dim=…\)"):
         legacy.modernise("GRU", {"output_dim": 4})
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_no_test_has_its_warning_taken_by_an_earlier_one(time):
+    with pytest.warns(DeprecationWarning, match="write units=4"):
+        layers.Dense(output_dim=4)
 
 
 def test_a_spelling_without_effect_says_why():

@@ -1,9 +1,8 @@
 """Names to backends: entry points, the environment's choice, and `use_backend`."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+import warnings
+from contextvars import ContextVar, Token
 from functools import cache
 from importlib import import_module
 
@@ -121,12 +120,29 @@ def set_backend(name: str | Backend, device: str | None = None) -> None:
     _default[:] = [get(name, device)]
 
 
-@contextmanager
-def use_backend(name: str | Backend, device: str | None = None) -> Iterator[Backend]:
-    """Use a backend for the block: `with use_backend("torch", "cuda:0"): ...`."""
-    backend = get(name, device)
-    token = _active.set(backend)
-    try:
-        yield backend
-    finally:
-        _active.reset(token)
+class use_backend:
+    """Use a backend for the block: `with use_backend("torch", "cuda:0") as backend: ...`.
+
+    Without `with` it does nothing but warn; `set_backend` is for all that follows.
+    """
+
+    def __init__(self, name: str | Backend, device: str | None = None) -> None:
+        self._token: Token | None = None
+        self._backend = get(name, device)
+
+    def __enter__(self) -> Backend:
+        self._token = _active.set(self._backend)
+        return self._backend
+
+    def __exit__(self, *error: object) -> None:
+        _active.reset(self._token)
+
+    def __del__(self) -> None:
+        if self._token is None and hasattr(self, "_backend"):  # named one that there is
+            name = self._backend.name
+            warnings.warn(
+                f'use_backend("{name}") had no effect: write `with use_backend("{name}"):`, or '
+                f'set_backend("{name}") for all that follows.',
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -124,7 +124,7 @@ class Sum(Metric):
         self.total.assign_add(ops.sum(values))
 
     def result(self) -> Any:
-        return self.total.value
+        return self.total + 0  # not the storage, which goes on
 
 
 class Mean(Metric):

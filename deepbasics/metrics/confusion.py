@@ -111,7 +111,7 @@ class _Count(Confusion):
         self.build([0.5] if thresholds is None else checked_thresholds(thresholds))
 
     def result(self) -> Any:
-        return _first_or_all(getattr(self, self.counted[0]).value)
+        return _first_or_all(getattr(self, self.counted[0]) + 0)  # not the storage, which goes on
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "thresholds": self.thresholds}

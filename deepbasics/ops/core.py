@@ -23,8 +23,8 @@ def convert_to_tensor(x: Any, dtype: str | None = None) -> Tensor:
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """A NumPy array; inside a recorded step this makes the step run eagerly."""
-    return registry.active().numpy(x.value if isinstance(x, Variable) else x)
+    """A NumPy array of its own; inside a recorded step this makes the step run eagerly."""
+    return np.array(registry.active().numpy(x.value if isinstance(x, Variable) else x))
 
 
 def is_tensor(x: Any) -> bool:

@@ -56,6 +56,26 @@ def test_use_backend_is_undone_after_an_error():
         assert registry.active() is before
 
 
+def test_use_backend_without_with_warns_that_it_does_nothing():
+    before = registry.active()
+    with pytest.warns(RuntimeWarning, match=r"had no effect: write `with use_backend\(\"numpy\"\)"):
+        registry.use_backend("numpy")
+    assert registry.active() is before
+    with pytest.raises(ValueError, match="Did you mean 'numpy'"):
+        registry.use_backend("nunpy")  # and no second word about it
+
+
+def test_a_block_gives_its_backend_and_may_lie_in_another():
+    outer = registry.active()
+    for name in registry.available():
+        with registry.use_backend(name) as backend:
+            assert backend is registry.active() is registry.get(name)
+            with registry.use_backend("numpy"):
+                assert registry.active().name == "numpy"
+            assert registry.active() is backend
+    assert registry.active() is outer
+
+
 def test_a_backend_is_one_object():
     for name in registry.available():
         assert registry.get(name) is registry.get(name)

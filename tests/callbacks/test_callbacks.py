@@ -3,7 +3,6 @@ import types
 
 import pytest
 
-from deepbasics import legacy
 from deepbasics.callbacks import (
     CallbackList,
     CSVLogger,
@@ -151,8 +150,7 @@ def test_a_plateau_reduces_the_rate_down_to_its_least(capsys):
     )
 
 
-def test_a_plateau_takes_the_old_name_of_min_delta(monkeypatch):
-    monkeypatch.setattr(legacy, "_warned", set())
+def test_a_plateau_takes_the_old_name_of_min_delta():
     with pytest.warns(DeprecationWarning, match=r"epsilon=….*write min_delta=0\.5"):
         plateau = ReduceLROnPlateau(epsilon=0.5, patience=9)
     train(plateau, [1, 0.8])
