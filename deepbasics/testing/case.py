@@ -8,13 +8,14 @@ import numpy as np
 
 from deepbasics.ops.call import call as primitive
 
-SIZES = {"a": 2, "b": 3, "k": 4, "m": 5, "n": 3}
+SIZES = {"a": 2, "b": 3, "k": 4, "m": 5, "n": 3, "h": 6, "w": 5, "p": 3, "q": 2}
 SHAPES = ((3, 4), (4,), (3, 1))
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One argument: its axes as letters (None: any shape that broadcasts) and what it holds.
+    """One argument: its axes as letters or, if they have one length, numbers (None: any shape that
+    broadcasts), and what it holds.
 
     `kind`: "float" in [low, high), "ids" (int64 below the axis `below`, negative ones too with
     `negative`), "int", "bool", or "probability" (rows of the last axis sum to 1). `bounded`: no
@@ -35,7 +36,7 @@ class Draw:
         """The shape for these lengths; `position` counts the arguments that broadcast."""
         if self.axes is None:
             return tuple(sizes["*"][position])
-        return tuple(sizes[letter] for letter in self.axes.split())
+        return tuple(int(a) if a.isdigit() else sizes[a] for a in self.axes.split())
 
     def array(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Any) -> np.ndarray:
         """The argument; floats are float64."""
@@ -86,7 +87,8 @@ class Case:
     @property
     def letters(self) -> list[str]:
         """The axes whose lengths are free."""
-        return sorted({c for d in self.draws for c in (d.axes or "").split()})
+        every = {c for d in self.draws for c in (d.axes or "").split()}
+        return sorted(c for c in every if not c.isdigit())
 
     def may_be_empty(self, letter: str) -> bool:
         """Whether the axis may have length 0."""

@@ -2,6 +2,7 @@
 
 from deepbasics.backends.numpy.rules import (
     conv,
+    custom,
     elementwise,
     maths,
     nn,
@@ -15,6 +16,7 @@ from deepbasics.backends.numpy.rules import (
 
 __all__ = [
     "conv",
+    "custom",
     "elementwise",
     "maths",
     "nn",

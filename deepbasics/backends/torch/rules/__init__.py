@@ -2,6 +2,7 @@
 
 from deepbasics.backends.torch.rules import (
     conv,
+    custom,
     elementwise,
     maths,
     nn,
@@ -14,6 +15,7 @@ from deepbasics.backends.torch.rules import (
 
 FAMILIES = (
     conv,
+    custom,
     elementwise,
     maths,
     nn,
