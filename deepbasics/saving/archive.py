@@ -69,7 +69,7 @@ def _check_members(archive: zipfile.ZipFile, path: str) -> None:
     for entry in archive.infolist():
         name = entry.filename
         place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in place.parts[:1]:
+        if place.is_absolute() or ".." in place.parts or ":" in name:
             raise UnreadableFile(path, name, "it leads out of the archive")
         if name in seen:
             raise UnreadableFile(path, name, "it is there twice")

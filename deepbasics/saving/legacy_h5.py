@@ -32,8 +32,9 @@ def load_model(path: str, compile: bool, safe_mode: bool, build: Callable[[Any, 
     with hdf5.opened(path, path) as root:
         found = hdf5.groups(root, os.path.getsize(path), path)
         with hdf5.guarded(path, "model_config"):
-            model = build(json.loads(_text(root, "model_config")), safe_mode)
-        _set_weights(model, root[_MODEL], found, path, False, False, not safe_mode)
+            model = build(json.loads(_text(root, "model_config")), safe_mode, found)
+            weights = root[_MODEL]
+        _set_weights(model, weights, found, path, False, False, not safe_mode)
         if compile and "training_config" in root.attrs:
             with hdf5.guarded(path, "training_config"):
                 compiling.compile_from(model, _training(root), safe_mode)

@@ -69,7 +69,7 @@ def load_model(
         if kind == "keras":
             return _load_archive(path, compile, safe_mode)
         if kind == "legacy":
-            return legacy_h5.load_model(path, compile, safe_mode, build)
+            return legacy_h5.load_model(path, compile, safe_mode, _build_for)
     raise weights.UnreadableFile(
         path, "", "it holds weights alone; build the model, then call model.load_weights(path)"
     )
@@ -139,8 +139,8 @@ def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
     with archive.opened(path) as opened:
         config = archive.config(opened, path)
         with archive.weights(opened, path) as found:
-            with hdf5.guarded(path, archive.CONFIG), _zeros_up_to(_size(found) + _SLACK):
-                model = build(config, safe_mode)
+            with hdf5.guarded(path, archive.CONFIG):
+                model = _build_for(config, safe_mode, found)
             compiled = config.get("compile_config")
             if compile and compiled:
                 with hdf5.guarded(path, f"{archive.CONFIG}: compile_config"):
@@ -153,8 +153,11 @@ def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
     return model
 
 
-def _size(found: hdf5.Groups) -> int:
-    return sum(entry.nbytes for group in found.values() for entry in group.values())
+def _build_for(config: Any, safe_mode: bool, found: hdf5.Groups) -> Any:
+    """A model that is about to get the weights that were found: no larger than these."""
+    size = sum(entry.nbytes for group in found.values() for entry in group.values())
+    with _zeros_up_to(size + _SLACK):
+        return build(config, safe_mode)
 
 
 @contextmanager
