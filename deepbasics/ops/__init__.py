@@ -6,9 +6,11 @@ Each family's module lists its public ops in its `__all__`; a new family is one 
 from deepbasics import symbolic
 from deepbasics.ops import (
     convolution,
+    control,
     core,
     creation,
     elementwise,
+    gradients,
     indexing,
     integers,
     linalg,
@@ -23,9 +25,11 @@ from deepbasics.ops import (
 
 FAMILIES = (
     convolution,
+    control,
     core,
     creation,
     elementwise,
+    gradients,
     indexing,
     integers,
     linalg,

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepbasics.testing import (
     cases_conv,
+    cases_control,
     cases_maths,
     cases_order,
     cases_shape,
@@ -20,6 +21,7 @@ from deepbasics.testing.case import Case
 
 MODULES = (
     cases_conv,
+    cases_control,
     cases_maths,
     cases_order,
     cases_shape,

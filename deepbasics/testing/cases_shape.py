@@ -83,7 +83,7 @@ PLACED = [
     op("segment_sum", Draw("m"), PLACES, kind="reduction", label="all"),
     op("segment_prod", MATRIX, Draw("n", kind="ids", below="a"), kind="reduction", num_segments=3),
     *(
-        _exact(f"segment_{end}", Draw("m k"), Draw("m", kind="ids", below="a"), num_segments=2)
+        _exact(f"segment_{end}", Draw("m k"), Draw("m", kind="ids", below="a"), num_segments=1)
         for end in ("max", "min")
     ),
     *(_exact(f"segment_{end}", Draw("m", kind="int"), PLACES, label="ints", num_segments=4)
