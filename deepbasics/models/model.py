@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from deepbasics import masks, tree
+from deepbasics import masks, naming, registered, tree
 from deepbasics.backends import registry
 from deepbasics.layers.base import Layer
 from deepbasics.layers.shapes import map_shapes, shapes_of, specs
-from deepbasics.models import inputs
+from deepbasics.models import graph_config, inputs
 from deepbasics.models.graph import Graph, single
 from deepbasics.models.legacy_methods import LegacyMethods
 from deepbasics.models.training import Training
@@ -233,6 +233,23 @@ class Model(Training, LegacyMethods, Saving, Layer):
         """A flat list of outputs in the form in which the model gives them."""
         return single(tree.pack_as(self._outputs_form, outputs))
 
+    def get_config(self) -> dict[str, Any]:
+        """Of a graph: its layers and their calls, as Keras 3 writes them."""
+        if self._graph is None or type(self).__init__ not in _OF_GRAPHS:
+            return super().get_config()
+        return graph_config.to_config(self._graph, self._trainable)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Model":
+        """The inverse of `get_config`, with new weights."""
+        if "input_layers" not in config:
+            return super().from_config(config)
+        with registered.custom_object_scope(custom_objects):
+            inputs, outputs = graph_config.from_config(config)
+        trainable = config.get("trainable")
+        trainable = True if trainable is None else trainable
+        return cls(inputs, outputs, name=config.get("name"), trainable=trainable)
+
     # text -----------------------------------------------------------------------------------------
 
     def summary(
@@ -345,3 +362,6 @@ class Functional(Model):
         if outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(inputs, outputs).")
         super().__init__(inputs, outputs, name, **kwargs)
+
+
+_OF_GRAPHS = (Model.__init__, Functional.__init__)

@@ -256,8 +256,11 @@ class Training:
         frozen = tuple(layer.trainable for layer in self.all_layers())
         constants = self.optimizer.constants() if kind == "train" else ()
         key = (kind, str(form), self.trainable, frozen, constants)
-        if self._moves != Variable.moves:
-            self._programs, self._moves = {}, Variable.moves
+        if self._moves != Variable.moves:  # something moved; perhaps not what is bound here
+            bound = [variable.data for variable in self._state()]
+            if [id(data) for data in bound] != [id(data) for data in self._bound]:
+                self._programs, self._bound = {}, bound
+            self._moves = Variable.moves
         if key not in self._programs:
             self._programs[key] = registry.active().step(
                 _STEPS[kind](self, form), eager=getattr(self, "run_eagerly", False)

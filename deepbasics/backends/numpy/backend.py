@@ -140,11 +140,12 @@ class NumpyBackend:
 
 
 class Feed:
-    """Rows of arrays in the order of an epoch."""
+    """Rows of arrays in the order of an epoch; a batch is valid until the next one."""
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self._arrays = list(arrays)
         self._order: np.ndarray | None = None
+        self._batches: dict[int, tuple[np.ndarray, ...]] = {}  # by the number of rows
 
     def order(self, order: np.ndarray | None) -> None:
         """Set the order of the rows; None is their own."""
@@ -153,9 +154,16 @@ class Feed:
     def batch(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
         """The rows from `start` to `stop` in that order."""
         if self._order is None:
-            return tuple(a[start:stop] for a in self._arrays)
+            return tuple([a[start:stop] for a in self._arrays])
         indices = self._order[start:stop]
-        return tuple(a.take(indices, axis=0) for a in self._arrays)
+        rows = len(indices)
+        into = self._batches.get(rows)
+        if into is None:
+            into = tuple([np.empty((rows, *a.shape[1:]), a.dtype) for a in self._arrays])
+            self._batches[rows] = into
+        for array, out in zip(self._arrays, into, strict=True):
+            array.take(indices, 0, out, "clip")  # "raise" would go through a buffer
+        return into
 
 
 def as_array(value: Any) -> np.ndarray:

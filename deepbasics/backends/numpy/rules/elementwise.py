@@ -62,15 +62,11 @@ mod = primitive(
 )
 
 
-def _rsqrt(x, out=None):
-    return np.reciprocal(np.sqrt(x, out=out), out=out)
-
-
 rsqrt = primitive(
     "rsqrt",
-    _rsqrt,
+    lambda x: reciprocal(sqrt(x)),
     lambda g, y, x: multiply(multiply(g, -0.5), multiply(y, square(y))),
-    kind="out",
+    kind="composite",
     domain=(0.2, 2.0),
 )
 
@@ -197,15 +193,11 @@ relu = primitive(
 )
 
 
-def _clip(x, lo, hi, out=None):
-    return np.minimum(np.maximum(x, lo, out=out), hi, out=out)
-
-
 clip = primitive(
     "clip",
-    _clip,
+    lambda x, lo, hi: minimum(maximum(x, lo), hi),
     lambda g, y, x, lo, hi: multiply(g, logical_and(greater_equal(x, lo), less_equal(x, hi))),
-    kind="out",
+    kind="composite",
     analytic=False,
 )
 
@@ -261,16 +253,16 @@ erf = primitive(
 )
 
 
-def _sigmoid(x, out=None):
-    e = np.exp(-np.abs(x))  # never overflows, and keeps the small values of a very negative x
-    return np.divide(np.where(np.asarray(x) >= 0, 1, e), 1 + e, out=out)
+def _sigmoid(x):
+    """Never overflows, and keeps the small values of a very negative x."""
+    return divide(exp(minimum(x, 0)), add(exp(negative(absolute(x))), 1))
 
 
 sigmoid = primitive(
     "sigmoid",
     _sigmoid,
     lambda g, y, x: multiply(g, multiply(y, subtract(1, y))),
-    kind="ufunc",
+    kind="composite",
     analytic=False,
 )
 

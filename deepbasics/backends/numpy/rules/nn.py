@@ -3,14 +3,20 @@
 import numpy as np
 
 from deepbasics.backends.numpy.rules.elementwise import (
+    absolute,
+    add,
+    divide,
     exp,
+    log,
+    log1p,
+    maximum,
     multiply,
     negative,
     sigmoid,
     subtract,
 )
-from deepbasics.backends.numpy.rules.reduction import sum_
-from deepbasics.backends.numpy.rules.shape import reshape, transpose
+from deepbasics.backends.numpy.rules.reduction import max_, sum_
+from deepbasics.backends.numpy.rules.shape import reshape, take_along_axis, transpose
 from deepbasics.backends.numpy.trace import primitive
 
 
@@ -19,45 +25,52 @@ def _swap(x):
     return transpose(x, axes=(*axes[:-2], axes[-1], axes[-2]))
 
 
+def _matmul(a, b, out=None):
+    if a.ndim == b.ndim == 2:
+        return a.dot(b, out)  # as np.matmul, with less ado
+    return np.matmul(a, b, out=out)
+
+
 matmul = primitive(  # both arguments have two axes or more
     "matmul",
-    np.matmul,
+    _matmul,
     lambda g, y, a, b: matmul(g, _swap(b)),
     lambda g, y, a, b: matmul(_swap(a), g),
     kind="out",
 )
 
 
-def _softmax(x, axis, out=None):
-    out = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
-    np.exp(out, out=out)
-    return np.divide(out, np.add.reduce(out, axis=axis, keepdims=True), out=out)
+def _softmax(x, axis):
+    e = exp(_below_zero(x, axis))
+    return divide(e, sum_(e, axis=(axis,), keepdims=True))
+
+
+def _below_zero(x, axis):
+    return subtract(x, max_(x, axis=(axis,), keepdims=True))
 
 
 def _softmax_vjp(g, y, x, axis):
     return multiply(y, subtract(g, sum_(multiply(g, y), axis=(axis,), keepdims=True)))
 
 
-softmax = primitive("softmax", _softmax, _softmax_vjp, kind="out", analytic=False)
+softmax = primitive("softmax", _softmax, _softmax_vjp, kind="composite", analytic=False)
 
 
-def _log_softmax(x, axis, out=None):
-    out = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
-    total = np.add.reduce(np.exp(out), axis=axis, keepdims=True)
-    return np.subtract(out, np.log(total, out=total), out=out)
+def _log_softmax(x, axis):
+    x = _below_zero(x, axis)
+    return subtract(x, log(sum_(exp(x), axis=(axis,), keepdims=True)))
 
 
 def _log_softmax_vjp(g, y, x, axis):
     return subtract(g, multiply(exp(y), sum_(g, axis=(axis,), keepdims=True)))
 
 
-log_softmax = primitive("log_softmax", _log_softmax, _log_softmax_vjp, kind="out", analytic=False)
+log_softmax = primitive("log_softmax", _log_softmax, _log_softmax_vjp, kind="composite", analytic=False)
 
 
-def _sigmoid_crossentropy(z, labels, out=None):
-    out = np.asarray(np.multiply(z, labels, out=out))  # NumPy makes scalars of 0-d arrays
-    np.subtract(np.maximum(z, 0), out, out=out)
-    return np.add(out, np.log1p(np.exp(-np.abs(z))), out=out)
+def _sigmoid_crossentropy(z, labels):
+    outside = subtract(maximum(z, 0), multiply(z, labels))
+    return add(outside, log1p(exp(negative(absolute(z)))))
 
 
 sigmoid_crossentropy = primitive(  # -y log s(z) - (1 - y) log(1 - s(z)), elementwise
@@ -65,15 +78,14 @@ sigmoid_crossentropy = primitive(  # -y log s(z) - (1 - y) log(1 - s(z)), elemen
     _sigmoid_crossentropy,
     lambda g, y, z, labels: multiply(g, subtract(sigmoid(z), labels)),
     lambda g, y, z, labels: negative(multiply(g, z)),
-    kind="out",
+    kind="composite",
     analytic=False,
 )
 
 
-def _softmax_crossentropy(z, labels, out=None):
-    scores = _log_softmax(z, -1)
-    np.multiply(scores, labels, out=scores)
-    return np.negative(np.add.reduce(scores, axis=-1, out=out), out=out)
+def _softmax_crossentropy(z, labels):
+    last = len(z.shape) - 1
+    return negative(sum_(multiply(log_softmax(z, axis=last), labels), axis=(last,)))
 
 
 def _column(g):
@@ -91,14 +103,15 @@ softmax_crossentropy = primitive(  # -sum(y log softmax(z)) over the last axis
     _softmax_crossentropy,
     _softmax_crossentropy_vjp,
     lambda g, y, z, labels: negative(multiply(_column(g), log_softmax(z, axis=len(z.shape) - 1))),
-    kind="out",
+    kind="composite",
     analytic=False,
 )
 
 
 def _sparse_softmax_crossentropy(z, labels):
-    picked = np.take_along_axis(_log_softmax(z, -1), labels[..., None], axis=-1)
-    return np.negative(picked[..., 0])
+    last = len(z.shape) - 1
+    picked = take_along_axis(log_softmax(z, axis=last), _column(labels), axis=last)
+    return negative(reshape(picked, shape=tuple(labels.shape)))
 
 
 def _one_hot(labels, n, dtype):
@@ -119,5 +132,6 @@ sparse_softmax_crossentropy = primitive(  # -log softmax(z)[label] over the last
         ),
     ),
     None,
+    kind="composite",
     analytic=False,
 )
