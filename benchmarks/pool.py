@@ -99,4 +99,4 @@ def _last_line(text: str) -> str:
 
 def without_paths(text: str) -> str:
     """A message without the places of files, which belong in no report."""
-    return re.sub(r"\s*\(?(?<!\S)\(?/\S+", "", text)
+    return re.sub(r"\s\(?/\w\S*", "", text)

@@ -46,7 +46,8 @@ class Loop:
         modules, self._converters = _modules(work)
         self.model = nn.Sequential(*modules).to(self.device, dtype)
         self._load(work.weights)
-        self.x, self.y = _tensors(work, self.device)
+        y = work.y.argmax(axis=1) if work.net.loss == "cce" else work.y
+        self.x, self.y = _tensor(work.x).to(self.device), torch.from_numpy(y).to(self.device)
         self.loss, self.hits = LOSSES[self.net.loss]
         self.forward = torch.compile(self._forward) if compiled else self._forward
         self.optimizer = self._optimizer(fused)
@@ -88,7 +89,7 @@ class Loop:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The outputs, as probabilities."""
         self.model.eval()
-        z = self.model(torch.from_numpy(x).to(self.device))
+        z = self.model(_tensor(x).to(self.device))
         return OUTPUTS[self.net.loss](z).cpu().numpy()
 
     call = predict
@@ -162,11 +163,9 @@ def _modules(work: Work) -> tuple[list[nn.Module], list[Converter]]:
     return modules, converters
 
 
-def _tensors(work: Work, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """The data on the device: channels first, classes as ids."""
-    x = np.moveaxis(work.x, 3, 1) if work.x.ndim == 4 else work.x
-    y = work.y.argmax(axis=1) if work.net.loss == "cce" else work.y
-    return tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (x, y))
+def _tensor(x: np.ndarray) -> torch.Tensor:
+    """Rows, or images with the channels first."""
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 3, 1)) if x.ndim == 4 else x)
 
 
 def build(work: Work, **options: Any) -> Loop:
