@@ -38,6 +38,16 @@ def unique_name(class_name: str) -> str:
     return f"{base}_{n}" if n else base
 
 
+def distinct(names: list[str]) -> list[str]:
+    """The names, those met before with a number.
+
+    >>> distinct(["a", "b", "a"])
+    ['a', 'b', 'a_1']
+    """
+    found = (f"{n}_{names[:i].count(n)}" if n in names[:i] else n for i, n in enumerate(names))
+    return list(found)
+
+
 def clear_session(free_memory: bool = True) -> None:
     """Forget the automatic names given so far; `free_memory` also collects garbage."""
     _counters.clear()

@@ -21,6 +21,9 @@ def serialize(layer: Layer) -> dict[str, Any]:
     """A layer as plain data: `{"module", "class_name", "config", "registered_name"}`."""
     name = type(layer).__name__
     module = MODULES["model" if name in _models() else "layer"]
+    if name == "Functional":  # a class that Keras does not export
+        found = described(layer, layer.get_config(), "keras.src.models.functional")
+        return found | {"registered_name": name}
     return described(layer, layer.get_config(), module)
 
 

@@ -39,7 +39,7 @@ def shape_arguments(method: Callable[..., Any], given: Mapping[str, Any]) -> dic
 
 
 def name_first(add_weight: Callable[..., Any]) -> Callable[..., Any]:
-    """`add_weight`, taking the arguments also in the order of Keras 2, which began with the name."""
+    """`add_weight`, also with the arguments in the order of Keras 2, which began with the name."""
 
     @wraps(add_weight)
     def either(self: Any, *args: Any, **kwargs: Any) -> Any:

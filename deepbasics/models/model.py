@@ -220,14 +220,10 @@ class Model(Training, LegacyMethods, Saving, Layer):
         tensors = tree.flatten(form)
         if isinstance(form, dict) and len(form) == len(tensors):
             return sorted(form)
-        if tensors[0].operation is None:
-            return (
-                [self.name] if len(tensors) == 1 else [f"output_{i}" for i in range(len(tensors))]
-            )
-        names = [t.operation.name for t in tensors]
-        return [
-            n if n not in names[:i] else f"{n}_{names[:i].count(n)}" for i, n in enumerate(names)
-        ]
+        if tensors[0].operation is not None:
+            return naming.distinct([t.operation.name for t in tensors])
+        several = len(tensors) > 1
+        return [f"output_{i}" for i in range(len(tensors))] if several else [self.name]
 
     def pack_outputs(self, outputs: list[Any]) -> Any:
         """A flat list of outputs in the form in which the model gives them."""
