@@ -64,7 +64,8 @@ def test_the_wheel_takes_the_recipes_to_where_they_are_looked_for():
     if not project.is_file():
         pytest.skip("needs the source tree")
     wheel = tomllib.loads(project.read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"]["recipes"] == "deepbasics/_recipes"
+    assert wheel["sources"]["recipes"] == "deepbasics/_recipes"
+    assert "recipes" in wheel["only-include"]
 
 
 @pytest.mark.usefixtures("_quiet_recipe")
