@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepbasics import registered
-from deepbasics.layers import core, inputs
+from deepbasics.layers import core, inputs, merging, recurrent
 from deepbasics.layers.base import Layer
 from deepbasics.lookup import MODULES, Lookup, adapted, described
 
 CLASSES: dict[str, type] = {
     c.__name__: c
-    for module in (core, inputs)
+    for module in (core, inputs, merging, recurrent)
     for c in vars(module).values()
     if isinstance(c, type) and issubclass(c, Layer) and c is not Layer
 }

@@ -41,4 +41,7 @@ def _vjp(op: str, masked: bool) -> Case:
     return Case(f"{op}_vjp", fixed, run, {}, "layer", False, "", "masked" * masked)
 
 
-PRIMITIVES = [make(op, m) for op in WEIGHTS for make in (_forward, _vjp) for m in (False, True)]
+PRIMITIVES = [
+    Case("unstack", (Draw("n b k"),), lambda x: call("unstack", x), {}, "exact", True, ""),
+    *(make(op, masked) for op in WEIGHTS for make in (_forward, _vjp) for masked in (False, True)),
+]

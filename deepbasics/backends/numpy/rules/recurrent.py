@@ -13,6 +13,7 @@ primitive that cannot be differentiated again.
 
 import numpy as np
 
+from deepbasics.backends.numpy.rules.shape import concatenate, reshape
 from deepbasics.backends.numpy.trace import primitive
 
 _CACHED = 2**19  # bytes of the largest array in use at once, for it to stay in the cache
@@ -112,6 +113,18 @@ class _Gradients:
         return self.dx, whole[:-1], _join(self.drecurrent, self.recurrent_order), whole[-1]
 
 
+def _unstack(x):
+    return tuple(np.array(step) for step in x)
+
+
+def _stack(g, y, x):
+    return (concatenate(*[reshape(step, shape=(1, *step.shape)) for step in g], axis=0),)
+
+
+# the entries of the first axis, as copies: all at once, so that their cotangents are joined once
+unstack = primitive("unstack", _unstack, joint=_stack, analytic=False)
+
+
 def _once_only(*_, **__):
     raise TypeError(
         "The fused recurrence can be differentiated once only. For gradients of gradients make the "
@@ -119,8 +132,8 @@ def _once_only(*_, **__):
     )
 
 
-# LSTM: Keras' gates are i, f, c, o; slots o, i, f, c, so that the sigmoids come first, and the three
-# whose cotangents come from the cell's come last -------------------------------------------------
+# LSTM: Keras' gates are i, f, c, o; slots o, i, f, c, so that the sigmoids come first, and last the
+# three whose cotangents come from that of c -------------------------------------------------------
 
 _LSTM = (3, 0, 1, 2)
 _LSTM_SIGMOIDS = slice(0, 3)
@@ -218,7 +231,7 @@ lstm = primitive("lstm", _lstm, joint=_lstm_joint, kind="out", analytic=False)
 
 
 # GRU with the reset gate after the product. Keras' gates are z, r, h. Slots: h, z, r, and the
-# recurrent part of h, so that three neighbours go with each product --------------------------------
+# recurrent part of h, so that three neighbours go with each product -------------------------------
 
 _GRU_GIVEN, _GRU = (2, 0, 1), (0, 1, 2)
 

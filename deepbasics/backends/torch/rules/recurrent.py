@@ -111,6 +111,7 @@ def _vjp(forward: Callable[..., Any], results: int, arguments: int) -> Callable[
 
 
 RULES = {
+    "unstack": lambda x: torch.unbind(x, 0),
     "lstm": _lstm,
     "gru": _gru,
     "simple_rnn": _simple_rnn,
