@@ -42,3 +42,9 @@ def archive(tmp_path_factory):
     with db.use_backend("numpy"):
         trained().save(path)
     return path
+
+
+@pytest.fixture
+def make_model():
+    """What makes one more such model, on the active backend."""
+    return trained
