@@ -11,6 +11,7 @@ import torch
 
 from deepbasics import dtypes, tree
 from deepbasics.backends.numpy.backend import as_array
+from deepbasics.backends.torch import replay
 from deepbasics.backends.torch.rules import RULES
 from deepbasics.errors import BackendUnavailable
 
@@ -64,6 +65,7 @@ class TorchBackend:
         """The value on the host."""
         if not isinstance(tensor, torch.Tensor):
             return as_array(tensor)
+        self.unrecordable("it looks at the values of a tensor")
         tensor = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
         return tensor.numpy(force=True)  # from a device, a graph, or the zeros that autograd saves
 
@@ -165,20 +167,18 @@ class TorchBackend:
         )
 
     def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
-        """Run `fn` without recording gradients but for those that it asks for."""
-
-        def run(*arrays: Any) -> Any:
-            with torch.no_grad():
-                return fn(*(a if a is None else self.tensor(a) for a in arrays))
-
-        return run
+        """`fn`, run once and replayed for tensors of shapes seen before, unless `eager`."""
+        return replay.Step(fn, self.tensor, eager)
 
     def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
         """See `protocol.Backend`."""
         return Feed([self.tensor(a) for a in arrays])
 
     def unrecordable(self, reason: str) -> None:
-        """Nothing to note: steps run eagerly."""
+        """Note the first reason why the step in progress cannot be replayed."""
+        recording = replay.active()
+        if recording is not None:
+            recording.refuse(reason)
 
 
 class Feed:

@@ -1,0 +1,216 @@
+"""Recording: a step is run once, and each aten call below autograd is written down.
+
+What comes out is straight-line: the forward pass, the backward pass that autograd made of it, the
+optimizer and the metrics, in the order in which torch ran them, without the Python in between.
+Storage that lives on (weights, slots, totals) is referred to by its tensor, so a replay reads and
+writes it in place.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_active: ContextVar["Recording | None"] = ContextVar("recording", default=None)
+_UNREPEATABLE = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+_LOOKS = {
+    getattr(torch.Tensor, name): name
+    for name in ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")
+}
+
+
+class Ref(NamedTuple):
+    """A tensor in the arguments of a call: its place in `Recording.tensors`."""
+
+    index: int
+
+
+class Call:
+    """One call: an aten overload, or a function of the host that is repeated as it is."""
+
+    def __init__(
+        self, function: Any, args: Any, kwargs: Any, outs: list[int], single: bool
+    ) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.outs = outs
+        self.single = single  # whether it returns one tensor, rather than a tuple of them
+        self.host = not isinstance(function, torch._ops.OpOverload)
+        self.pointwise = not self.host and torch.Tag.pointwise in function.tags
+        self.reads = refs((args, kwargs))
+        self.writes = [] if self.host else refs(self._written())
+
+    def _written(self) -> list[Any]:
+        """The arguments that are changed in place."""
+        schema = self.function._schema
+        if not schema.is_mutable:
+            return []
+        named = {s.name: a for s, a in zip(schema.arguments, self.args, strict=False)}
+        named |= self.kwargs
+        changed = [s.name for s in schema.arguments if s.alias_info and s.alias_info.is_write]
+        return [named[name] for name in changed if name in named]
+
+    def renamed(self, names: Mapping[int, Ref]) -> "Call":
+        """The same call with other tensors as arguments."""
+        if not any(i in names for i in self.reads):
+            return self
+        given = substitute((self.args, self.kwargs), lambda ref: names.get(ref.index, ref))
+        return Call(self.function, *given, self.outs, self.single)
+
+
+@dataclass(eq=False)
+class Recording:
+    """The calls of a step, the tensors that they name, and what would keep it from a replay."""
+
+    portable: bool = False  # whether calls of the host must be left out, for a compiler
+    calls: list[Call] = field(default_factory=list)
+    tensors: list[torch.Tensor] = field(default_factory=list)
+    old: set[int] = field(default_factory=set)  # the tensors that were there before the step
+    inputs: list[int] = field(default_factory=list)
+    result: Any = None
+    obstacle: str | None = None
+    _index: dict[int, int] = field(default_factory=dict)
+    _old: set[int] = field(default_factory=set)  # storages
+    _fresh: set[int] = field(default_factory=set)
+
+    def ref(self, tensor: torch.Tensor) -> Ref:
+        """The place of a tensor; one that no call has made is storage that was there before."""
+        found = self._index.get(id(tensor))
+        if found is None:
+            if storage(tensor) in self._fresh:
+                self.refuse("a tensor was passed around torch's dispatcher")
+            found = self._add(tensor)
+            self._old.add(storage(tensor))
+            self.old.add(found)
+        return Ref(found)
+
+    def make(self, tensor: torch.Tensor) -> int:
+        """The place of the result of a call."""
+        found = self._index.get(id(tensor))
+        if found is None:
+            if storage(tensor) not in self._old:
+                self._fresh.add(storage(tensor))
+            found = self._add(tensor)
+        return found
+
+    def _add(self, tensor: torch.Tensor) -> int:
+        self._index[id(tensor)] = index = len(self.tensors)
+        self.tensors.append(tensor)  # which also keeps its id from being used again
+        return index
+
+    def append(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Write a call down."""
+        args, kwargs = references(args, self.ref), references(kwargs, self.ref)
+        single = isinstance(result, torch.Tensor)
+        results = [result] if single else [r for r in result or () if r is not None]
+        self.calls.append(Call(function, args, kwargs, [self.make(r) for r in results], single))
+
+    def refuse(self, reason: str) -> None:
+        """Note the first obstacle."""
+        self.obstacle = self.obstacle or reason
+
+
+def storage(tensor: torch.Tensor) -> int:
+    """What two tensors have in common if they share memory, while both are alive."""
+    return tensor.untyped_storage()._cdata
+
+
+def references(nest: Any, ref: Callable[[torch.Tensor], Any]) -> Any:
+    """Arguments with a reference in place of each tensor."""
+    if isinstance(nest, torch.Tensor):
+        return ref(nest)
+    if type(nest) in (tuple, list):
+        return type(nest)([references(n, ref) for n in nest])
+    if isinstance(nest, dict):
+        return {k: references(v, ref) for k, v in nest.items()}
+    return nest
+
+
+def substitute(nest: Any, value: Callable[[Ref], Any]) -> Any:
+    """Arguments with something else in place of each reference."""
+    if type(nest) is Ref:
+        return value(nest)
+    if type(nest) in (tuple, list):
+        return type(nest)([substitute(n, value) for n in nest])
+    if isinstance(nest, dict):
+        return {k: substitute(v, value) for k, v in nest.items()}
+    return nest
+
+
+def refs(nest: Any) -> list[int]:
+    """The tensors in a nest of references."""
+    found: list[int] = []
+    substitute(nest, lambda ref: found.append(ref.index))
+    return found
+
+
+class _Calls(TorchDispatchMode):
+    """Writes down what reaches the dispatcher below autograd."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if any(tag in func.tags for tag in _UNREPEATABLE) and not _is_gather(func, args):
+            self._recording.refuse(f"{func} depends on the values of a tensor")
+        elif isinstance(result, torch.Tensor | tuple | list | None):
+            self._recording.append(func, args, kwargs, result)
+        return result
+
+
+class _Looks(TorchFunctionMode):
+    """Notices tensors that leave for NumPy or plain Python, which no dispatcher sees."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _LOOKS:
+            self._recording.refuse(f"{_LOOKS[func]}() looks at the values of a tensor")
+        return func(*args, **(kwargs or {}))
+
+
+def _is_gather(func: Any, args: Any) -> bool:
+    """Whether it is indexing by integers, whose result has one shape."""
+    return func is torch.ops.aten.index.Tensor and not any(
+        i is not None and i.dtype in (torch.bool, torch.uint8) for i in args[1]
+    )
+
+
+def record(
+    step: Callable[..., Any], inputs: Sequence[torch.Tensor | None], portable: bool = False
+) -> tuple[Any, Recording]:
+    """Run `step(*inputs)`; its result and the recording."""
+    recording = Recording(portable)
+    recording.inputs = [recording.ref(t).index for t in inputs if t is not None]
+    token = _active.set(recording)
+    try:
+        with _Looks(recording), _Calls(recording), torch.no_grad():
+            result = step(*inputs)
+        recording.result = references(result, recording.ref)
+    finally:
+        _active.reset(token)
+    return result, recording
+
+
+def active() -> Recording | None:
+    """The recording in progress, or None."""
+    return _active.get()
+
+
+def on_host(function: Callable[..., torch.Tensor], *args: Any) -> torch.Tensor:
+    """`function(*args)`, as one call of a recorded step: it may look at values."""
+    recording = _active.get()
+    if recording is None:
+        return function(*args)
+    with torch.utils._python_dispatch._disable_current_modes():
+        result = function(*args)
+    recording.append(function, args, {}, result)
+    return result

@@ -1,0 +1,58 @@
+"""A step that is recorded at its first call and replayed at the later ones."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any
+
+import torch
+
+from deepbasics.backends.torch.replay import record
+from deepbasics.backends.torch.replay.plan import plan
+from deepbasics.backends.torch.replay.program import function
+
+
+class Step:
+    """A function over tensors, recorded once for each signature (shapes, dtypes) of its tensors.
+
+    The first call of a signature runs the function as it is; the second also writes down what torch
+    did, and makes a program of that, so that what is called once costs nothing more. With `eager`,
+    and where the function did something that a replay would not do again, every call runs the
+    function.
+    """
+
+    def __init__(
+        self, fn: Callable[..., Any], tensor: Callable[[Any], torch.Tensor], eager: bool = False
+    ) -> None:
+        self.fn, self.tensor, self.eager = fn, tensor, eager
+        self._seen: set[Any] = set()
+        self._programs: dict[Any, Callable[..., Any]] = {}
+        self._one_at_a_time = Lock()  # calls from several threads would share the buffers
+
+    def __call__(self, *tensors: Any) -> Any:
+        try:
+            signature = tuple(
+                [None if t is None else (t.shape, t.dtype, t.stride()) for t in tensors]
+            )
+        except AttributeError:  # arrays that are no tensors yet
+            return self(*(t if t is None else self.tensor(t) for t in tensors))
+        program = self._programs.get(signature)
+        if program is not None:
+            with self._one_at_a_time:
+                return program(*[t for t in tensors if t is not None])
+        if signature in self._seen and not self.eager and record.active() is None:
+            return self._record(tensors, signature)
+        self._seen.add(signature)
+        with torch.no_grad():
+            return self.fn(*tensors)
+
+    def _record(self, tensors: Sequence[Any], signature: Any) -> Any:
+        result, recording = record.record(self.fn, tensors)
+        if recording.obstacle is None:
+            self._programs[signature] = function(plan(recording))
+        else:
+            self.eager = True
+            warnings.warn(
+                f"This step runs eagerly, more slowly: {recording.obstacle}.", stacklevel=4
+            )
+        return result
