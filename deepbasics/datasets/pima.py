@@ -1,5 +1,4 @@
 """Diabetes among 768 women of Pima heritage: eight measurements, and the outcome.
-years.
 
 Smith et al., "Using the ADAP learning algorithm to forecast the onset of diabetes mellitus" (1988).
 """
