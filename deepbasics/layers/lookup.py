@@ -5,15 +5,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepbasics import registered
-from deepbasics.layers import core, inputs, merging, recurrent
+from deepbasics.layers import (
+    activation,
+    convolution,
+    convolution_transpose,
+    core,
+    inputs,
+    merging,
+    noise,
+    normalization,
+    pooling,
+    recurrent,
+    resampling,
+    reshaping,
+)
 from deepbasics.layers.base import Layer
 from deepbasics.lookup import MODULES, Lookup, adapted, described
 
+FAMILIES = (
+    activation,
+    convolution,
+    convolution_transpose,
+    core,
+    inputs,
+    merging,
+    noise,
+    normalization,
+    pooling,
+    recurrent,
+    resampling,
+    reshaping,
+)
+
 CLASSES: dict[str, type] = {
     c.__name__: c
-    for module in (core, inputs, merging, recurrent)
+    for module in FAMILIES
     for c in vars(module).values()
-    if isinstance(c, type) and issubclass(c, Layer) and c is not Layer
+    if isinstance(c, type) and issubclass(c, Layer) and c.__module__ == module.__name__
+    if not c.__name__.startswith("_")
 }
 
 
