@@ -267,6 +267,11 @@ def primitive(
     return call
 
 
+def kept(x: Any) -> Any:
+    """The plain array of a tensor, a copy where a later write would change it."""
+    return np.array(x.value)[()] if type(x) is Traced and _stored(x) else unwrap(x)
+
+
 def unwrap(x: Any) -> Any:
     """The plain array of a tensor, without marking the step as looking at it."""
     return x.value if type(x) is Traced else x

@@ -182,24 +182,26 @@ def _plainer(call: Call) -> Call:
     if call.op in ("identity", "stop_gradient"):
         return call.args[0]
     first = call.args[0] if call.args and type(call.args[0]) is Call else None
-    if call.op in ("reshape", "broadcast_to", "cast") and first is not None:
-        if (first.shape, first.dtype) == (call.shape, call.dtype):
-            return first
+    if call.op in ("reshape", "broadcast_to", "cast") and _alike(first, call):
+        return first
     if call.op == "reshape" and first is not None and first.op == "reshape":
         call.args[0] = first.args[0]
     if call.op == "transpose" and call.kwargs["axes"] == tuple(range(len(call.shape))):
         return first
     if call.rule is not None and isinstance(call.rule.forward, np.ufunc) and len(call.args) == 2:
         call.args = [
-            _narrow(a, other, call)
-            for a, other in zip(call.args, reversed(call.args), strict=True)
+            _narrow(a, other, call) for a, other in zip(call.args, reversed(call.args), strict=True)
         ]
         if call.op in ("multiply", "divide"):
             for a, other in (call.args, call.args[::-1]):
-                if _is_one(other) and (a is call.args[0] or call.op == "multiply"):
-                    if type(a) is Call and (a.shape, a.dtype) == (call.shape, call.dtype):
-                        return a
+                left = a is call.args[0] or call.op == "multiply"
+                if _is_one(other) and left and _alike(a, call):
+                    return a
     return call
+
+
+def _alike(a: Any, call: Call) -> bool:
+    return type(a) is Call and (a.shape, a.dtype) == (call.shape, call.dtype)
 
 
 def _is_one(x: Any) -> bool:
@@ -234,4 +236,3 @@ def _remove_dead(graph: Graph) -> None:
         if call in alive:
             alive.update(call.inputs())
     graph.calls = [c for c in graph.calls if c in alive]
-

@@ -104,9 +104,9 @@ class _Planner:
             offset = 0
             for arg in pack.args:
                 owner = _behind_reshapes(arg)
-                if _writes_out(owner) and owner.dtype == pack.dtype and owner not in found:
-                    if owner not in self.returned and owner.op != "pack":
-                        found[owner] = (pack, offset)
+                taken = owner in found or owner in self.returned or not _writes_out(owner)
+                if not taken and owner.op != "pack" and owner.dtype == pack.dtype:
+                    found[owner] = (pack, offset)
                 offset += arg.size
         return found
 
@@ -219,7 +219,8 @@ class _Planner:
 
     def _view(self, call: Call, i: int) -> Place:
         source = self.place[call.args[0]]
-        if source.array is None or call.is_scalar:
+        anew = any(self.place[a].array is None for a in call.inputs())
+        if anew or call.is_scalar:
             of_numpy = "[()]" if call.is_scalar else ""  # a number, not a view of a buffer
             return self._line(call, self._text(call, None) + of_numpy)
         array = call.rule.forward(source.array, **call.kwargs)
@@ -283,7 +284,10 @@ class _Planner:
                 place.whole
                 and (arg.shape, arg.dtype) == (call.shape, call.dtype)
                 and self.last[self.root(arg)] == i
-                and all(m is not place.memory or a is arg for a, m in zip(call.inputs(), held, strict=True))
+                and all(
+                    m is not place.memory or a is arg
+                    for a, m in zip(call.inputs(), held, strict=True)
+                )
             ):
                 self.dying[i] = [m for m in self.dying.get(i, ()) if m is not place.memory]
                 return self._within(call, place.memory)
@@ -318,7 +322,7 @@ class _Planner:
     def _write(self) -> None:
         late = [(v, c) for v, c in self.graph.writes if self.direct.get(c) is not v]
         kept = {}
-        for variable, call in late:  # a value read from a Variable, before that is written
+        for _, call in late:  # a value read from a Variable, before that is written
             if self.root(call).op == "variable" and not call.is_scalar:
                 name = self.names.new("kept")
                 self.plan.lines.append(Line(f"{name} = {self.place[call].name}.copy()"))
@@ -334,6 +338,8 @@ class _Planner:
 
     def _returned(self, leaf: Any) -> Any:
         """A name in the result; what lives in memory of ours or of the user's is copied first."""
+        if isinstance(leaf, np.ndarray):
+            return Name(f"{self.names.literal(leaf)}.copy()")
         if type(leaf) is not Call:
             return leaf
         name, root = self.place[leaf].name, self.root(leaf)
@@ -345,7 +351,7 @@ class _Planner:
 
 
 class Name(str):
-    """A name of the source in a result, told apart from a string that a step returns."""
+    """Source in a result, told apart from a string that a step returns."""
 
 
 def _is_view(call: Call) -> bool:
@@ -373,4 +379,4 @@ def _pool(array: np.ndarray) -> Any:
 
 
 def _dtype(dtype: np.dtype) -> str:
-    return "bool_" if dtype == bool else dtype.name
+    return "bool_" if dtype.kind == "b" else dtype.name

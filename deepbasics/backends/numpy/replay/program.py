@@ -70,4 +70,3 @@ def _nest(nest: Any) -> str:
     if isinstance(nest, tuple):
         return "(" + "".join(f"{_nest(v)}, " for v in nest) + ")"
     return str(nest) if type(nest) is Name else repr(nest)
-

@@ -45,7 +45,7 @@ class Step:
                 self._known[signature] = record(current, leaves, result)
             elif recording:
                 self._fall_back(current.obstacle)
-        return tree.map(trace.unwrap, result)
+            return tree.map(trace.kept, result)
 
     def _fall_back(self, obstacle: str | None) -> None:
         self.eager = True

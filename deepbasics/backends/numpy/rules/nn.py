@@ -12,12 +12,13 @@ from deepbasics.backends.numpy.rules.elementwise import (
     maximum,
     multiply,
     negative,
+    promoted,
     sigmoid,
     subtract,
 )
 from deepbasics.backends.numpy.rules.reduction import max_, sum_
 from deepbasics.backends.numpy.rules.shape import reshape, take_along_axis, transpose
-from deepbasics.backends.numpy.trace import primitive
+from deepbasics.backends.numpy.trace import Traced, primitive
 
 
 def _swap(x):
@@ -65,7 +66,9 @@ def _log_softmax_vjp(g, y, x, axis):
     return subtract(g, multiply(exp(y), sum_(g, axis=(axis,), keepdims=True)))
 
 
-log_softmax = primitive("log_softmax", _log_softmax, _log_softmax_vjp, kind="composite", analytic=False)
+log_softmax = primitive(
+    "log_softmax", _log_softmax, _log_softmax_vjp, kind="composite", analytic=False
+)
 
 
 def _sigmoid_crossentropy(z, labels):
@@ -135,3 +138,17 @@ sparse_softmax_crossentropy = primitive(  # -log softmax(z)[label] over the last
     kind="composite",
     analytic=False,
 )
+
+
+def _operator_matmul(a, b):
+    """`a @ b`: vectors become a row or a column for the product, as in NumPy."""
+    row = a if len(a.shape) > 1 else reshape(a, shape=(1, *a.shape))
+    column = b if len(b.shape) > 1 else reshape(b, shape=(*b.shape, 1))
+    y = matmul(row, column)
+    shape = y.shape if row is a else (*y.shape[:-2], y.shape[-1])
+    shape = shape if column is b else shape[:-1]
+    return y if shape == y.shape else reshape(y, shape=shape)
+
+
+Traced.__matmul__ = promoted(_operator_matmul)
+Traced.__rmatmul__ = lambda a, b: promoted(_operator_matmul)(b, a)
