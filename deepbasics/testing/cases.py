@@ -7,8 +7,10 @@ from typing import Any
 
 from deepbasics.testing import (
     cases_conv,
+    cases_conv_layers,
     cases_control,
     cases_maths,
+    cases_matrices,
     cases_order,
     cases_shape,
     cases_recurrent,
@@ -21,8 +23,10 @@ from deepbasics.testing.case import Case
 
 MODULES = (
     cases_conv,
+    cases_conv_layers,
     cases_control,
     cases_maths,
+    cases_matrices,
     cases_order,
     cases_shape,
     cases_recurrent,
