@@ -66,8 +66,13 @@ class Backend(Protocol):
         reads the Variable itself, it reads that argument.
         """
 
-    def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
-        """`fn(*tensors)`, which updates Variables, as the backend runs it: recorded or as it is."""
+    def step(
+        self, fn: Callable[..., Any], *, eager: bool = False, compiled: bool = False
+    ) -> Callable[..., Any]:
+        """`fn(*tensors)`, which updates Variables, as the backend runs it: recorded, or as it is.
+
+        With `compiled` it goes through the backend's compiler, if it has one.
+        """
 
     def feed(self, arrays: Sequence[np.ndarray]) -> Any:
         """Rows as batches: `.order(permutation or None)`, `.batch(start, stop) -> tensors`."""

@@ -23,6 +23,8 @@ class Training:
     compiled: Compiled | None = None
     stop_training = False
     history: Any = None
+    run_eagerly = False
+    jit_compile: str | bool = "auto"
 
     @legacy.keywords("compile")
     def compile(
@@ -40,7 +42,10 @@ class Training:
         """Say how to train: optimizer, loss and metrics, each by name or object.
 
         For several outputs, `loss`, `loss_weights` and `metrics` are lists or dicts by output name.
-        `run_eagerly` runs each step op by op, for debugging. Raises ValueError for an unknown name,
+        `run_eagerly` runs each step op by op, for debugging; else it is recorded and replayed.
+        `jit_compile=True` also gives what was recorded to the backend's compiler: `torch.compile`
+        on torch, which takes seconds to minutes at first and may change last digits; NumPy has
+        none, and "auto" never asks for one. Raises ValueError for an unknown name,
         with the nearest known one.
         """
         with registry.use_backend(self.backend):
@@ -263,7 +268,7 @@ class Training:
             self._moves = Variable.moves
         if key not in self._programs:
             self._programs[key] = registry.active().step(
-                _STEPS[kind](self, form), eager=getattr(self, "run_eagerly", False)
+                _STEPS[kind](self, form), eager=self.run_eagerly, compiled=self.jit_compile is True
             )
         return self._programs[key]
 

@@ -122,9 +122,11 @@ class NumpyBackend:
             ]
         return _plain((output, aux, grads)) if new else (output, aux, grads)
 
-    def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
+    def step(
+        self, fn: Callable[..., Any], *, eager: bool = False, compiled: bool = False
+    ) -> Callable[..., Any]:
         """`fn` in one trace, so that its writes happen together at the end or not at all; replayed
-        for arrays of shapes seen before, unless `eager`.
+        for arrays of shapes seen before, unless `eager`. There is no compiler here.
         """
         return Step(fn, eager)
 

@@ -166,9 +166,13 @@ class TorchBackend:
             torch.autograd.grad(output, leaves, cotangent, create_graph=nested, allow_unused=True)
         )
 
-    def step(self, fn: Callable[..., Any], *, eager: bool = False) -> Callable[..., Any]:
-        """`fn`, run once and replayed for tensors of shapes seen before, unless `eager`."""
-        return replay.Step(fn, self.tensor, eager)
+    def step(
+        self, fn: Callable[..., Any], *, eager: bool = False, compiled: bool = False
+    ) -> Callable[..., Any]:
+        """`fn`, run once and replayed for tensors of shapes seen before, unless `eager`; with
+        `compiled` through `torch.compile`.
+        """
+        return replay.Step(fn, self.tensor, eager, compiled)
 
     def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
         """See `protocol.Backend`."""

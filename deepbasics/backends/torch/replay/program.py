@@ -43,13 +43,13 @@ class _Names:
         return self.hold(value, "k")
 
 
-def function(made: Plan) -> Callable[..., Any]:
-    """The function of a plan, over the step's tensors."""
+def function(made: Plan, bare: bool = False) -> Callable[..., Any]:
+    """The function of a plan, over the step's tensors; `bare`: of aten overloads alone."""
     names = _Names(made)
     last = _last_lines(made)
     lines = []
     for at, call in enumerate(made.calls):
-        lines.append(_line(call, names))
+        lines.append(_line(call, names, bare))
         done = [names.local[i] for i in last.get(at, ()) if names.local.get(i, "x")[0] == "t"]
         if done:
             lines.append(f"del {', '.join(sorted(done))}")
@@ -67,11 +67,11 @@ def function(made: Plan) -> Callable[..., Any]:
     return step
 
 
-def _line(call: Call, names: _Names) -> str:
+def _line(call: Call, names: _Names, bare: bool) -> str:
     into = names.made.into.get(call.outs[0]) if call.outs and not call.writes else None
     if into is not None and call.function is spellings.aten._to_copy.default:
         return f"{names.hold(into, 'c')}.copy_({names.code(call.args[0])})"
-    entry, argument = spellings.entry(call, into is not None)
+    entry, argument = (call.function, "") if bare else spellings.entry(call, into is not None)
     given = [names.code(a) for a in call.args]
     given += [f"{k}={names.code(v)}" for k, v in call.kwargs.items()]
     if into is not None:

@@ -105,7 +105,8 @@ class Recording:
         """Write a call down."""
         args, kwargs = references(args, self.ref), references(kwargs, self.ref)
         single = isinstance(result, torch.Tensor)
-        results = [result] if single else [r for r in result or () if r is not None]
+        absent = torch.empty(0)  # a gradient that was not asked for: it has a place, nobody reads it
+        results = [result] if single else [absent if r is None else r for r in result or ()]
         self.calls.append(Call(function, args, kwargs, [self.make(r) for r in results], single))
 
     def refuse(self, reason: str) -> None:
@@ -203,6 +204,12 @@ def record(
 def active() -> Recording | None:
     """The recording in progress, or None."""
     return _active.get()
+
+
+def compiling() -> bool:
+    """Whether a recording is in progress that a compiler will get, which knows only aten calls."""
+    recording = _active.get()
+    return recording is not None and recording.portable
 
 
 def on_host(function: Callable[..., torch.Tensor], *args: Any) -> torch.Tensor:

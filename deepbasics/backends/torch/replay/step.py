@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from deepbasics.backends.torch.replay import record
-from deepbasics.backends.torch.replay.plan import plan
+from deepbasics.backends.torch.replay.plan import Plan, plan
 from deepbasics.backends.torch.replay.program import function
 
 
@@ -22,9 +22,13 @@ class Step:
     """
 
     def __init__(
-        self, fn: Callable[..., Any], tensor: Callable[[Any], torch.Tensor], eager: bool = False
+        self,
+        fn: Callable[..., Any],
+        tensor: Callable[[Any], torch.Tensor],
+        eager: bool = False,
+        compiled: bool = False,
     ) -> None:
-        self.fn, self.tensor, self.eager = fn, tensor, eager
+        self.fn, self.tensor, self.eager, self.compiled = fn, tensor, eager, compiled
         self._seen: set[Any] = set()
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._one_at_a_time = Lock()  # calls from several threads would share the buffers
@@ -47,12 +51,31 @@ class Step:
             return self.fn(*tensors)
 
     def _record(self, tensors: Sequence[Any], signature: Any) -> Any:
-        result, recording = record.record(self.fn, tensors)
+        result, recording = record.record(self.fn, tensors, portable=self.compiled)
         if recording.obstacle is None:
-            self._programs[signature] = function(plan(recording))
+            self._programs[signature] = self._program(plan(recording), signature)
         else:
             self.eager = True
             warnings.warn(
                 f"This step runs eagerly, more slowly: {recording.obstacle}.", stacklevel=4
             )
         return result
+
+    def _program(self, made: Plan, signature: Any) -> Callable[..., Any]:
+        replayed = function(made)
+        if not self.compiled:
+            return replayed
+        fused = torch.compile(function(made, bare=True), fullgraph=True, dynamic=False)
+
+        def first(*tensors: torch.Tensor) -> Any:
+            """The call that compiles: it fails before anything has been written, if it does."""
+            self._programs[signature] = fused
+            try:
+                return fused(*tensors)
+            except RuntimeError as error:
+                self._programs[signature] = replayed
+                reason = str(error).strip().partition("\n")[0]
+                warnings.warn(f"torch.compile failed, so it is not used: {reason}", stacklevel=5)
+                return replayed(*tensors)
+
+        return first

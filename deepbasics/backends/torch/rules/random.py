@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from deepbasics.backends.torch import philox
-from deepbasics.backends.torch.replay.record import on_host
+from deepbasics.backends.torch.replay.record import compiling, on_host
 from deepbasics.philox import bits32_kernel, mask_kernel
 
 
@@ -19,13 +19,13 @@ def _host_mask(
 
 
 def _bits32(counter: Tensor, key: tuple[int, int], shape: tuple[int, ...]) -> Tensor:
-    if counter.device.type == "cpu":
+    if counter.device.type == "cpu" and not compiling():
         return on_host(_host_bits32, counter, key, shape)
     return philox.bits32(counter, key, shape, counter.device)
 
 
 def _mask(counter: Tensor, key: tuple[int, int], threshold: int, shape: tuple[int, ...]) -> Tensor:
-    if counter.device.type == "cpu":
+    if counter.device.type == "cpu" and not compiling():
         return on_host(_host_mask, counter, key, threshold, shape)
     return philox.bits32(counter, key, shape, counter.device) >= threshold
 
