@@ -5,6 +5,7 @@ Each family's module lists its public ops in its `__all__`; a new family is one 
 
 from deepbasics import symbolic
 from deepbasics.ops import (
+    attention,
     convolution,
     control,
     core,
@@ -14,6 +15,7 @@ from deepbasics.ops import (
     indexing,
     integers,
     linalg,
+    matrices,
     nan,
     nn,
     normalization,
@@ -24,6 +26,7 @@ from deepbasics.ops import (
 )
 
 FAMILIES = (
+    attention,
     convolution,
     control,
     core,
@@ -33,6 +36,7 @@ FAMILIES = (
     indexing,
     integers,
     linalg,
+    matrices,
     nan,
     nn,
     normalization,

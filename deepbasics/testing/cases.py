@@ -6,14 +6,14 @@ A module of rows has lists of these names; a new module is one more line below.
 from typing import Any
 
 from deepbasics.testing import (
+    cases_control,
     cases_conv,
     cases_conv_layers,
-    cases_control,
     cases_maths,
     cases_matrices,
     cases_order,
-    cases_shape,
     cases_recurrent,
+    cases_shape,
     derived,
     measures,
     networks,

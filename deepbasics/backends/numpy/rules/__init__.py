@@ -1,6 +1,7 @@
 """The op table of the NumPy backend: each primitive's value and vjps side by side, by family."""
 
 from deepbasics.backends.numpy.rules import (
+    attention,
     conv,
     custom,
     elementwise,
@@ -16,6 +17,7 @@ from deepbasics.backends.numpy.rules import (
 )
 
 __all__ = [
+    "attention",
     "conv",
     "custom",
     "elementwise",

@@ -199,8 +199,8 @@ take_along_axis = primitive(
 
 def _add_along_axis(x, indices, axis, shape):
     out = np.zeros(shape, x.dtype)
-    grid = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    grid[axis] = indices
+    grid = list(np.ogrid[tuple(slice(n) for n in x.shape)])
+    grid[axis] = indices  # which may have axes of length 1
     np.add.at(out, tuple(grid), x)
     return out
 

@@ -1,9 +1,11 @@
 """The op table of the torch backend: the value of each primitive; torch.autograd differentiates."""
 
 from deepbasics.backends.torch.rules import (
+    attention,
     conv,
     custom,
     elementwise,
+    factor,
     maths,
     nn,
     order,
@@ -14,9 +16,11 @@ from deepbasics.backends.torch.rules import (
 )
 
 FAMILIES = (
+    attention,
     conv,
     custom,
     elementwise,
+    factor,
     maths,
     nn,
     order,
