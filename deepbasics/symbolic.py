@@ -78,6 +78,21 @@ class Node:
         operation._inbound_nodes.append(self)
 
 
+# What Keras calls the class of an op, where that is not its name in CamelCase.
+KINDS = {
+    "abs": "Absolute",
+    "allclose": "AllClose",
+    "batch_normalization": "BatchNorm",
+    "conj": "Conjugate",
+    "hard_swish": "HardSilu",
+    "isin": "IsIn",
+    "layer_normalization": "LayerNorm",
+    "rms_normalization": "RMSNorm",
+    "searchsorted": "SearchSorted",
+    "swish": "Silu",
+}
+
+
 class Operation:
     """An op of `deepbasics.ops` as a part of a model."""
 
@@ -88,6 +103,12 @@ class Operation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return _OPS[self.function](*args, **kwargs)
+
+    @property
+    def kind(self) -> str:
+        """The name of its class in Keras: "GetItem" for `get_item`."""
+        words = self.function.split("_")
+        return KINDS.get(self.function) or "".join(w[:1].upper() + w[1:] for w in words)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic outputs of a call. Raises ValueError for arguments that cannot be."""
@@ -215,7 +236,7 @@ def _operator(name: str, reverse: bool = False) -> Callable[..., Any]:
 
 
 _BINARY = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "pow": "power",
     "matmul": "matmul", "floordiv": "floor_divide", "mod": "mod", "and": "logical_and",
     "or": "logical_or", "xor": "logical_xor",
 }  # fmt: skip

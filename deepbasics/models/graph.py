@@ -111,11 +111,16 @@ class Graph:
         """The calls of a layer or op that belong to this graph."""
         return [node for node in operation._inbound_nodes if id(node) in self._members]
 
+    def feeding(self, operation: Any) -> list[str]:
+        """Where the inputs of a layer or op come from: `name[call][output]`."""
+        tensors = [t for node in self.nodes_of(operation) for t in map(self.resolve, node.inputs)]
+        return [f"{t.operation.name}[{_call_index(t)}][{t.index}]" for t in tensors]
+
     def is_chain(self) -> bool:
-        """Whether each operation has one input and feeds the next."""
+        """Whether each operation is called once, on one input, and feeds the next."""
         depths = list(self.depths.values())
-        chained = len(set(depths)) == len(depths)
-        return chained and all(len(node.inputs) < 2 for node in self.nodes)
+        alone = len(set(depths)) == len(depths) == len(self.operations)
+        return alone and all(len(node.inputs) < 2 for node in self.nodes)
 
     # running --------------------------------------------------------------------------------------
 
@@ -261,6 +266,12 @@ def fitting(x: Any, wanted: SymbolicTensor, who: str, where: str = "") -> Any:
         f"{who} takes inputs of shape {shape} (None is the batch, or any length); x has shape "
         f"{tuple(given)}.{where}{hint}"
     )
+
+
+def _call_index(tensor: SymbolicTensor) -> int:
+    """The how-manieth call of its layer made the tensor."""
+    calls = tensor.operation._inbound_nodes
+    return next(i for i, node in enumerate(calls) if node is tensor.node)
 
 
 def _check(what: str, tensors: Any) -> None:

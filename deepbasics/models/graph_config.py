@@ -8,7 +8,7 @@ from deepbasics import layers, naming, ops, tree
 from deepbasics.errors import unknown
 from deepbasics.models.graph import Graph
 from deepbasics.saving.objects import deserialize_keras_object, serialize_keras_object
-from deepbasics.symbolic import Node, Operation, SymbolicTensor, connect
+from deepbasics.symbolic import KINDS, Node, Operation, SymbolicTensor, connect
 
 TENSOR = "__keras_tensor__"
 Config = dict[str, Any]
@@ -22,18 +22,6 @@ _DATA = (
     "weights x x1 x2 xs y"
 )
 _CALLED_ON = frozenset(_DATA.split())
-_CLASSES = {
-    "abs": "Absolute",
-    "allclose": "AllClose",
-    "batch_normalization": "BatchNorm",
-    "conj": "Conjugate",
-    "hard_swish": "HardSilu",
-    "isin": "IsIn",
-    "layer_normalization": "LayerNorm",
-    "rms_normalization": "RMSNorm",
-    "searchsorted": "SearchSorted",
-    "swish": "Silu",
-}
 _ROOMS = {
     "nn": "relu relu6 sigmoid softplus softsign silu swish log_sigmoid leaky_relu hard_sigmoid "
     "hard_silu hard_swish elu selu gelu celu glu hard_tanh softmax log_softmax max_pool "
@@ -121,13 +109,11 @@ def _split(operation: Operation, node: Node) -> tuple[list[Any], Config]:
 
 
 def _described(operation: Operation, settings: Config) -> Config:
-    function = operation.function
-    name = _CLASSES.get(function) or "".join(w[:1].upper() + w[1:] for w in function.split("_"))
     return {
-        "module": f"keras.src.ops.{_MODULES.get(function, 'numpy')}",
-        "class_name": name,
+        "module": f"keras.src.ops.{_MODULES.get(operation.function, 'numpy')}",
+        "class_name": operation.kind,
         "config": serialize_keras_object({"name": operation.name, **settings}),
-        "registered_name": name,
+        "registered_name": operation.kind,
     }
 
 
@@ -164,7 +150,7 @@ def from_config(config: Mapping[str, Any]) -> tuple[Any, Any]:
 def _made(entry: Mapping[str, Any]) -> Any:
     if "ops" not in str(entry.get("module")).split("."):
         return layers.deserialize({k: v for k, v in entry.items() if k != "inbound_nodes"})
-    by_class = {cls: name for name, cls in _CLASSES.items()}
+    by_class = {kind: name for name, kind in KINDS.items()}
     class_name = entry["class_name"]
     function = by_class.get(class_name) or naming.snake_case(class_name)
     if function not in ops.OPS:

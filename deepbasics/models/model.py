@@ -262,9 +262,10 @@ class Model(Training, LegacyMethods, Saving, Layer):
         `layer_range`: two layer names (or patterns), the first and last to show. `print_fn` gets
         the whole text.
         """
-        layers = self.summary_layers()
-        shown = layers[text.layer_slice([layer.name for layer in layers], layer_range)]
-        rows = [row for layer in shown for row in self._summary_rows(layer, expand_nested)]
+        parts = self._parts()
+        connected = self._graph is not None and not self._graph.is_chain()
+        shown = parts[text.layer_slice([part.name for part in parts], layer_range)]
+        rows = [row for part in shown for row in self._rows(part, expand_nested, connected)]
         slots = None
         if self.optimizer is not None and self.optimizer.built:
             slots = _size(self.optimizer.variables)
@@ -277,31 +278,32 @@ class Model(Training, LegacyMethods, Saving, Layer):
             line_length,
             positions,
             show_trainable,
+            connected,
         )
         (print_fn or print)(table)
 
-    def summary_layers(self) -> list[Layer]:
-        """The layers that `summary` lists."""
-        return self.layers
+    def _parts(self) -> list[Any]:
+        """The layers and ops that `summary` lists."""
+        return self.layers if self._graph is None else self._graph.operations
 
-    def _summary_rows(self, layer: Layer, expand: bool, depth: int = 0) -> list[text.Row]:
-        nodes = layer._inbound_nodes
+    def _rows(self, part: Any, expand: bool, connected: bool, depth: int = 0) -> list[text.Row]:
+        nodes = part._inbound_nodes
         shape = shapes_of(nodes[-1].outputs) if nodes else None
-        trainable = layer.trainable if layer.weights else None
+        feeding = self._graph.feeding(part) if connected else ()
+        if not isinstance(part, Layer):
+            return [text.Row(part.name, part.kind, shape, connected=feeding, depth=depth)]
         row = text.Row(
-            layer.name,
-            type(layer).__name__,
+            part.name,
+            type(part).__name__,
             shape,
-            layer.count_params(),
-            layer.built,
-            trainable,
-            (),
+            part.count_params(),
+            part.built,
+            part.trainable if part.weights else None,
+            feeding,
             depth,
         )
-        if not expand or not isinstance(layer, Model):
-            return [row]
-        inner = [r for sub in layer.layers for r in self._summary_rows(sub, expand, depth + 1)]
-        return [row, *inner]
+        inner = part.layers if expand and isinstance(part, Model) else []
+        return [row, *(r for sub in inner for r in self._rows(sub, expand, connected, depth + 1))]
 
     # moving ---------------------------------------------------------------------------------------
 
