@@ -74,7 +74,7 @@ class Step:
                 return fused(*tensors)
             except RuntimeError as error:
                 self._programs[signature] = replayed
-                reason = str(error).strip().partition("\n")[0]
+                reason = " ".join(str(error).split())[:160]
                 warnings.warn(f"torch.compile failed, so it is not used: {reason}", stacklevel=5)
                 return replayed(*tensors)
 
