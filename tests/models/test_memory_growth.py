@@ -1,0 +1,99 @@
+"""Training, predicting and building again and again takes no more memory than doing it once.
+
+Each test warms up (programs are recorded, caches fill), then looks how the memory that Python
+holds, the number of live objects and the size of the process change over several equal spans: what
+grows in each span is a leak; a cache that fills once is not.
+"""
+
+import gc
+import mmap
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepbasics.layers import Dense
+from deepbasics.models import Sequential
+
+SPANS = 4
+BYTES_PER_TURN = 24.0  # generous: less than the smallest object; a leaked batch has hundreds
+OBJECTS_PER_TURN = 0.1
+RESIDENT_PER_TURN = 2048.0  # bytes; the allocator takes pages
+X = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+Y = X[:, :1] > 0
+
+
+def built() -> Sequential:
+    model = Sequential([Dense(4, activation="relu", input_shape=(3,)), Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def resident() -> int:
+    """Bytes of the process in memory; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * mmap.PAGESIZE if statm.exists() else 0
+
+
+def growth(turn: Callable[[], object], turns: int, warm: int) -> tuple[float, float, float]:
+    """Bytes, objects and resident bytes per turn, each in the span where they grew least."""
+    for _ in range(warm):
+        turn()
+    seen = []
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(SPANS + 1):
+            for _ in range(turns):
+                turn()
+            gc.collect()
+            held = tracemalloc.get_traced_memory()[0]
+            seen.append((held, len(gc.get_objects()), resident()))
+    finally:
+        tracemalloc.stop()
+    steps = np.diff(np.array(seen, dtype=float), axis=0)
+    return tuple(steps.min(axis=0) / turns)
+
+
+def assert_flat(turn: Callable[[], object], turns: int, warm: int) -> None:
+    held, objects, pages = growth(turn, turns, warm)
+    assert held < BYTES_PER_TURN, f"{held:.0f} bytes more after each turn"
+    assert objects < OBJECTS_PER_TURN, f"{objects:.2f} objects more after each turn"
+    assert pages < RESIDENT_PER_TURN, f"the process is {pages:.0f} bytes larger after each turn"
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_thousand_fits_predictions_and_evaluations_hold_no_memory():
+    model = built()
+
+    def turn() -> None:
+        model.fit(X, Y, batch_size=4, epochs=1, verbose=0)
+        model.predict(X, verbose=0)
+        model.evaluate(X, Y, verbose=0)
+
+    assert_flat(turn, turns=1000 // (SPANS + 1), warm=20)
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_thousand_models_built_and_dropped_hold_no_memory():
+    assert_flat(built, turns=1000 // (SPANS + 1), warm=50)
+
+
+@pytest.mark.usefixtures("backend")
+def test_models_that_trained_and_were_dropped_hold_no_memory():
+    def turn() -> None:
+        model = built()
+        model.fit(X, Y, batch_size=4, epochs=1, verbose=0)
+        model.predict(X, verbose=0)
+
+    assert_flat(turn, turns=20, warm=10)
+
+
+def test_the_measure_sees_what_is_kept():
+    kept = []
+    held, objects, pages = growth(lambda: kept.append([bytes(5000)]), turns=100, warm=1)
+    assert pages > RESIDENT_PER_TURN or not resident()
+    assert held > 4 * BYTES_PER_TURN
+    assert objects > 0.9
