@@ -309,10 +309,9 @@ class SpectralNormalization(Layer):
                 f"SpectralNormalization layer {self.name!r} needs a layer with a kernel or "
                 f"embeddings; {type(self.layer).__name__} layer {self.layer.name!r} has neither."
             )
-        self._normalized = found[0]
-        width = getattr(self.layer, found[0]).shape[-1]
+        self.kernel = getattr(self.layer, found[0])
         self.vector_u = self.add_weight(
-            (1, width), "truncated_normal", trainable=False, name="vector_u"
+            (1, self.kernel.shape[-1]), "truncated_normal", trainable=False, name="vector_u"
         )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -322,7 +321,7 @@ class SpectralNormalization(Layer):
         return self.layer(inputs)
 
     def _normalize(self) -> None:
-        kernel = getattr(self.layer, self._normalized)
+        kernel = self.kernel
         matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
         u = self.vector_u
         for _ in range(self.power_iterations):

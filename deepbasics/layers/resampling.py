@@ -28,6 +28,12 @@ class _Grid(Spatial):
         out = tuple(None if n is None else self.length(n, i) for i, n in enumerate(spatial))
         return self.put_together(batch, out, channels)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor; what is told for a single axis stands alone."""
+        found = super().get_config()
+        told = {"size", "padding", "cropping"} & found.keys() if self.rank == 1 else ()
+        return found | {name: found[name][0] for name in told}
+
 
 # UpSampling ---------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ def _dense(units: int = 3) -> Made:
 
 
 _ROW, _STEPS, _LINE = (5,), (6, 4), (8, 3)
-_IMAGE, _BOX = (8, 8, 3), (4, 4, 4, 2)
+_IMAGE, _BOX = (8, 8, 3), (3, 3, 3, 2)
 _L2 = made("regularizers.L2", l2=0.02)
 _NORM = made("constraints.MaxNorm", max_value=1.5)
 
