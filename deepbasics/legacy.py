@@ -105,6 +105,11 @@ RULES: dict[str, list[Rule]] = {
         *prefixed("b", "bias"),
         *renamed(bias="use_bias"),
     ],
+    "depthwise": [
+        *renamed(init="depthwise_initializer", bias="use_bias"),
+        *prefixed("W", "depthwise"),
+        *prefixed("b", "bias"),
+    ],
     "dropout": renamed(p="rate"),
     "noise": renamed(sigma="stddev"),
     "leaky": renamed(alpha="negative_slope"),
@@ -148,11 +153,19 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "Conv1D": (*_CONV, "1d"),
     "Conv2D": (*_CONV, "2d"),
     "Conv3D": (*_CONV, "3d"),
+    "Conv1DTranspose": (*_CONV, "1d", "transpose"),
     "Conv2DTranspose": (*_CONV, "2d", "transpose"),
+    "Conv3DTranspose": (*_CONV, "3d", "transpose"),
+    "DepthwiseConv1D": ("layer", "first", "depthwise", "window", "1d"),
+    "DepthwiseConv2D": ("layer", "first", "depthwise", "window", "2d"),
+    "SeparableConv1D": ("layer", "first", "separable", "window", "conv", "1d"),
     "SeparableConv2D": ("layer", "first", "separable", "window", "conv", "2d"),
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D", "UpSampling1D"), (*_POOL, "1d")),
     **dict.fromkeys(
-        ("Dropout", "GaussianDropout", "SpatialDropout1D", "SpatialDropout2D"),
+        (
+            *("Dropout", "GaussianDropout", "AlphaDropout"),
+            *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+        ),
         ("layer", "first", "dropout"),
     ),
     "GaussianNoise": ("layer", "first", "noise"),
@@ -161,17 +174,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "BatchNormalization": ("layer", "first", "batchnorm"),
     **dict.fromkeys(
         (
-            "MaxPooling2D",
-            "AveragePooling2D",
-            "MaxPooling3D",
-            "AveragePooling3D",
-            "GlobalMaxPooling1D",
-            "GlobalMaxPooling2D",
-            "GlobalAveragePooling1D",
-            "GlobalAveragePooling2D",
-            "ZeroPadding2D",
-            "Cropping2D",
-            "UpSampling2D",
+            *("MaxPooling2D", "AveragePooling2D", "MaxPooling3D", "AveragePooling3D"),
+            *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
+            *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+            *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
+            *("Cropping1D", "Cropping2D", "Cropping3D", "UpSampling2D", "UpSampling3D"),
         ),
         _POOL,
     ),
@@ -196,21 +203,59 @@ LAYER_NAMES: dict[str, str] = {
     "Convolution2D": "Conv2D",
     "Convolution3D": "Conv3D",
     "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
     "Deconvolution2D": "Conv2DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
     "AtrousConvolution1D": "Conv1D",
     "AtrousConvolution2D": "Conv2D",
+    "SeparableConvolution1D": "SeparableConv1D",
     "SeparableConvolution2D": "SeparableConv2D",
     "MaxPool1D": "MaxPooling1D",
     "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
     "AvgPool1D": "AveragePooling1D",
     "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
     "GlobalAvgPool1D": "GlobalAveragePooling1D",
     "GlobalAvgPool2D": "GlobalAveragePooling2D",
     "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
     "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
     "CuDNNLSTM": "LSTM",
     "CuDNNGRU": "GRU",
 }
+
+
+# Names of Keras 1 whose kernel has so many lengths, given one by one: Convolution2D(32, 3, 3).
+LENGTHS_OF_KERNELS = {
+    "Convolution2D": 2,
+    "Convolution3D": 3,
+    "AtrousConvolution2D": 2,
+    "Deconvolution2D": 2,
+    "Deconvolution3D": 3,
+    "SeparableConvolution2D": 2,
+}
+
+
+def lengths_one_by_one(name: str, layer: Callable[..., object]) -> Callable[..., object]:
+    """The constructor of a layer, which under this old name took the kernel's lengths apart."""
+    rank = LENGTHS_OF_KERNELS[name]
+
+    @functools.wraps(layer, updated=())
+    def make(*args: object, **keywords: object) -> object:
+        lengths = args[1 : 1 + rank]
+        if len(lengths) == rank and all(isinstance(n, int) for n in lengths):
+            rest = args[1 + rank :]
+            if "Deconvolution" in name:
+                rest = rest[1:]  # the shape of the output, which follows from the input
+            _warn_once(name, ["nb_row"], {"kernel_size": lengths}, "")
+            args = (args[0], lengths)
+            keywords |= dict(zip(("kernel_initializer", "activation"), rest, strict=False))
+        return layer(*args, **keywords)
+
+    return make
 
 
 def rules(where: str) -> list[Rule]:

@@ -6,10 +6,10 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+# Those of layers that still are there hold the same classes as ever: noise, pooling and others.
 _LAYERS = (
     *("advanced_activations", "convolutional", "convolutional_recurrent", "embeddings"),
-    *("experimental", "experimental.preprocessing", "local", "merge", "noise", "normalization"),
-    *("pooling", "recurrent", "wrappers"),
+    *("experimental", "experimental.preprocessing", "local", "merge"),
 )
 _UTILS = ("data_utils", "generic_utils", "layer_utils", "np_utils", "vis_utils", "visualize_util")
 

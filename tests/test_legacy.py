@@ -148,3 +148,54 @@ def test_a_decorated_function_keeps_its_signature():
 def test_renamed_layers_lead_to_layers_of_today():
     assert legacy.LAYER_NAMES["Convolution2D"] == "Conv2D"
     assert not set(legacy.LAYER_NAMES.values()) & set(legacy.LAYER_NAMES)
+
+
+@pytest.mark.parametrize("name", ["Convolution2D", "AtrousConvolution2D", "SeparableConvolution2D"])
+def test_three_ints_after_an_old_name_are_filters_and_the_lengths_of_the_kernel(name):
+    with pytest.warns(DeprecationWarning, match=r"kernel_size=\(3, 5\)"):
+        layer = getattr(layers, name)(32, 3, 5, padding="same", input_shape=(8, 8, 1))
+    assert (layer.filters, layer.kernel_size, layer.strides) == (32, (3, 5), (1, 1))
+    assert layer.padding == "same"
+
+
+def test_the_output_shape_after_the_lengths_of_a_deconvolution_is_left_out():
+    with pytest.warns(DeprecationWarning, match=r"kernel_size=\(2, 3\)"):
+        layer = layers.Deconvolution2D(4, 2, 3, (None, 8, 8, 4), strides=(2, 2))
+    assert (layer.kernel_size, layer.strides) == ((2, 3), (2, 2))
+
+
+def test_an_old_name_with_arguments_of_today_is_the_layer_of_today():
+    assert type(layers.Convolution2D(4, (3, 3), strides=2)) is layers.Conv2D
+    assert layers.MaxPool3D is layers.MaxPooling3D
+
+
+def test_three_ints_after_a_modern_name_are_said_to_be_strides():
+    with pytest.warns(UserWarning, match=r"strides of 3.*write Conv2D\(32, \(3, 3\)\)"):
+        assert layers.Conv2D(32, 3, 3).strides == (3, 3)
+    assert layers.Conv1D(32, 3, 2).strides == (2,)
+
+
+def test_sides_of_a_padding_by_name():
+    layer = layers.ZeroPadding2D({"top_pad": 1, "left_pad": 2, "right_pad": 3})
+    assert layer.padding == ((1, 0), (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "modern"),
+    [
+        ("Conv2D", {"nb_filter": 2, "nb_row": 3, "nb_col": 2, "subsample": (2, 2)},
+         {"filters": 2, "kernel_size": (3, 2), "strides": (2, 2)}),
+        ("Conv1D", {"nb_filter": 2, "filter_length": 3, "border_mode": "same"},
+         {"filters": 2, "kernel_size": (3,), "padding": "same"}),
+        ("MaxPooling1D", {"pool_length": 3, "stride": 2}, {"pool_size": (3,), "strides": (2,)}),
+        ("MaxPooling2D", {"dim_ordering": "th"}, {"data_format": "channels_first"}),
+        ("UpSampling1D", {"length": 3}, {"size": (3,)}),
+        ("GaussianNoise", {"sigma": 0.5}, {"stddev": 0.5}),
+        ("SpatialDropout2D", {"p": 0.5}, {"rate": 0.5}),
+        ("LeakyReLU", {"alpha": 0.1}, {"negative_slope": 0.1}),
+    ],
+)  # fmt: skip
+def test_layers_take_the_spellings_of_keras_1(name, old, modern):
+    with pytest.warns(DeprecationWarning, match="is an old spelling"):
+        layer = getattr(layers, name)(**old)
+    assert {key: getattr(layer, key) for key in modern} == modern

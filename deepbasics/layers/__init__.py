@@ -10,6 +10,12 @@ from deepbasics.layers.activation import (
     ReLU,
     Softmax,
 )
+from deepbasics.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    GroupQueryAttention,
+    MultiHeadAttention,
+)
 from deepbasics.layers.base import Layer
 from deepbasics.layers.convolution import (
     Conv1D,
@@ -26,6 +32,7 @@ from deepbasics.layers.convolution_transpose import (
     Conv3DTranspose,
 )
 from deepbasics.layers.core import Activation, Dense, Dropout, Flatten, Identity, Reshape
+from deepbasics.layers.embedding import Embedding, Masking
 from deepbasics.layers.inputs import Input, InputLayer
 from deepbasics.layers.lookup import deserialize, serialize
 from deepbasics.layers.merging import (
@@ -102,7 +109,8 @@ from deepbasics.layers.reshaping import (
     Permute,
     RepeatVector,
 )
-from deepbasics.legacy import LAYER_NAMES
+from deepbasics.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from deepbasics.legacy import LAYER_NAMES, LENGTHS_OF_KERNELS, lengths_one_by_one
 
 __all__ = [
     "ELU",
@@ -112,12 +120,15 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -133,6 +144,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -144,6 +156,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -151,11 +164,13 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
@@ -174,10 +189,12 @@ __all__ = [
     "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
@@ -197,5 +214,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     modern = LAYER_NAMES.get(name)
     if modern in __all__:
-        return globals()[modern]
+        found = globals()[modern]
+        return lengths_one_by_one(name, found) if name in LENGTHS_OF_KERNELS else found
     raise AttributeError(f"deepbasics.layers has no {name!r}.{nearest(name, __all__)}")

@@ -1,5 +1,6 @@
 """Convolutions: Conv1D to 3D, and DepthwiseConv and SeparableConv in one and two dimensions."""
 
+import warnings
 from typing import Any
 
 from deepbasics import ops
@@ -90,6 +91,18 @@ class _Window(Spatial):
 
 
 class _Conv(_Window):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls.rank > 1 and len(args) > 2 and all(isinstance(n, int) for n in args[1:3]):
+            lengths = (args[1],) * cls.rank
+            warnings.warn(
+                f"{cls.__name__}{args[:3]} has a kernel of {lengths} and strides of {args[2]}. If "
+                f"the numbers are lengths of the kernel, write {cls.__name__}({args[0]}, "
+                f"{tuple(args[1 : 1 + cls.rank])}); if not, write strides={args[2]}.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         filters: int,

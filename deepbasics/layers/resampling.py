@@ -132,6 +132,10 @@ class UpSampling3D(_UpSampling):
 class _ZeroPadding(_Grid):
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if isinstance(padding, dict):  # as Keras 1 wrote it
+            sides = [f"{side}_pad" for side in ("top", "bottom", "left", "right")]
+            top, bottom, left, right = (padding.get(side, 0) for side in sides)
+            padding = ((top, bottom), (left, right))
         self.padding = pairs(padding, self.rank, f"{type(self).__name__}: padding")
         self.set_data_format(data_format)
 
