@@ -7,9 +7,11 @@ from deepbasics import symbolic
 from deepbasics.ops import (
     attention,
     convolution,
+    blocks,
     control,
     core,
     creation,
+    crossentropy,
     elementwise,
     gradients,
     indexing,
@@ -28,9 +30,11 @@ from deepbasics.ops import (
 FAMILIES = (
     attention,
     convolution,
+    blocks,
     control,
     core,
     creation,
+    crossentropy,
     elementwise,
     gradients,
     indexing,

@@ -1,17 +1,21 @@
 """Ops of networks: activations, one-hot codes and crossentropies from logits."""
 
+import math
 from typing import Any
 
+import numpy as np
+
 from deepbasics import config, dtypes
-from deepbasics.ops.call import call, dtype_of, float_tensor, one_axis, tensor
+from deepbasics.ops.call import call, dtype_of, float_tensor, one_axis, pair, tensor
 from deepbasics.ops.elementwise import abs as absolute
 from deepbasics.ops.elementwise import clip, divide, expm1, multiply, negative, where
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
-    "leaky_relu", "log_sigmoid", "log_softmax", "one_hot", "relu", "relu6", "selu", "sigmoid",
-    "sigmoid_crossentropy", "silu", "softmax", "softmax_crossentropy", "softplus", "softsign",
-    "sparse_softmax_crossentropy", "swish",
+    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "multi_hot", "normalize", "one_hot",
+    "psnr", "relu", "relu6", "selu", "sigmoid", "sigmoid_crossentropy", "silu", "soft_shrink",
+    "softmax", "softmax_crossentropy", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
+    "sparse_softmax_crossentropy", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 Tensor = Any
@@ -138,8 +142,11 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
     return call("log_softmax", x, axis=one_axis(axis, len(x.shape)))
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: str | None = None) -> Tensor:
+def one_hot(
+    x: Any, num_classes: int, axis: int = -1, dtype: str | None = None, sparse: bool = False
+) -> Tensor:
     """1 at each class id, 0 elsewhere, along a new axis; ids out of range give zeros."""
+    dense("one_hot", sparse)
     from deepbasics.ops.shape import moveaxis
 
     ids = tensor(x, "int64")
@@ -162,3 +169,112 @@ def softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
 def sparse_softmax_crossentropy(logits: Any, labels: Any) -> Tensor:
     """-log softmax(z)[label] over the last axis; labels: class ids, without that axis."""
     return call("sparse_softmax_crossentropy", float_tensor(logits), tensor(labels, "int64"))
+
+
+def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
+    """x where it is above the threshold, else `default_value`."""
+    x = float_tensor(x)
+    return where(call("greater", x, threshold), x, default_value)
+
+
+def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """x where |x| is above the threshold, else 0."""
+    x = float_tensor(x)
+    return where(call("greater", absolute(x), threshold), x, 0.0)
+
+
+def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+    """x moved towards 0 by the threshold, and 0 where it is nearer."""
+    x = float_tensor(x)
+    below = where(call("less", x, -threshold), call("add", x, threshold), 0.0)
+    return where(call("greater", x, threshold), call("subtract", x, threshold), below)
+
+
+def tanh_shrink(x: Any) -> Tensor:
+    """x - tanh(x)."""
+    x = float_tensor(x)
+    return call("subtract", x, call("tanh", x))
+
+
+def squareplus(x: Any, b: float = 4) -> Tensor:
+    """(x + √(x² + b)) / 2 (Barron 2021)."""
+    x = float_tensor(x)
+    root = call("sqrt", call("add", call("square", x), float(b)))
+    return multiply(call("add", x, root), 0.5)
+
+
+def sparse_plus(x: Any) -> Tensor:
+    """0 up to -1, (x + 1)² / 4 up to 1, then x."""
+    x = float_tensor(x)
+    middle = multiply(call("square", call("add", x, 1.0)), 0.25)
+    return where(call("greater", x, 1), x, where(call("greater", x, -1), middle, 0.0))
+
+
+def sparse_sigmoid(x: Any) -> Tensor:
+    """0 up to -1, (x + 1) / 2 up to 1, then 1."""
+    x = float_tensor(x)
+    middle = multiply(call("add", x, 1.0), 0.5)
+    return where(call("greater", x, 1), 1.0, where(call("greater", x, -1), middle, 0.0))
+
+
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
+    """The nearest point to x whose elements along `axis` are at least 0 and sum to 1.
+
+    max(x - τ, 0); most elements are 0 (Martins & Astudillo 2016).
+    """
+    from deepbasics.ops.shape import flip
+    from deepbasics.ops.sorting import sort
+
+    x = float_tensor(x)
+    over, n = one_axis(axis, len(x.shape)), x.shape[axis]
+    falling = flip(sort(x, over), over)
+    sums = call("cumsum", falling, axis=over)
+    places = [-1 if a == over else 1 for a in range(len(x.shape))]
+    rank = tensor(np.arange(1.0, n + 1).reshape(places), dtype_of(x))
+    inside = call("greater", call("add", multiply(rank, falling), 1.0), sums)
+    count = call("sum", tensor(inside, dtype_of(x)), axis=(over,), keepdims=True)
+    total = call("sum", where(inside, falling, 0.0), axis=(over,), keepdims=True)
+    level = divide(call("subtract", total, 1.0), count)
+    return relu(call("subtract", x, level))
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2, epsilon: float | None = None) -> Tensor:
+    """x divided by its norm of that order along `axis`, or by `epsilon` if the norm is smaller."""
+    from deepbasics.ops.matrices import norm
+
+    x = float_tensor(x)
+    least = config.epsilon() if epsilon is None else epsilon
+    return divide(x, call("maximum", norm(x, order, axis, keepdims=True), float(least)))
+
+
+def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
+    """The peak signal-to-noise ratio, 20 log₁₀(max_val) - 10 log₁₀(mean squared difference)."""
+    x1, x2 = pair(float_tensor(x1), float_tensor(x2))
+    if tuple(x1.shape) != tuple(x2.shape):
+        raise ValueError(f"psnr needs one shape; got {tuple(x1.shape)} and {tuple(x2.shape)}.")
+    noise = call("square", call("subtract", x1, x2))
+    mean = divide(call("sum", noise, axis=tuple(range(len(x1.shape)))), float(math.prod(x1.shape)))
+    return call("subtract", 20 * math.log10(max_val), multiply(call("log10", mean), 10.0))
+
+
+def multi_hot(
+    inputs: Any,
+    num_classes: int,
+    axis: int = -1,
+    dtype: str | None = None,
+    sparse: bool = False,
+) -> Tensor:
+    """1 at the class ids of a row of them, 0 elsewhere; (n,) or (batch, n) to (..., num_classes).
+
+    Ids out of range count for nothing.
+    """
+    dense("multi_hot", sparse)
+    ids = tensor(inputs, "int64")
+    codes = one_hot(ids, num_classes, axis, dtype)
+    return call("max", codes, axis=(1 if len(ids.shape) > 1 else 0,), keepdims=False)
+
+
+def dense(name: str, sparse: Any) -> None:
+    """Refuse to make a sparse tensor."""
+    if sparse:
+        raise ValueError(f"ops.{name}: there are no sparse tensors; leave sparse=False.")

@@ -22,6 +22,7 @@ from deepbasics.ops.elementwise import (
     where,
 )
 from deepbasics.ops.linalg import matmul
+from deepbasics.ops.nn import dense
 from deepbasics.ops.reduction import Axis, mean
 from deepbasics.ops.reduction import any as any_of
 from deepbasics.ops.reduction import max as largest
@@ -147,8 +148,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     `x`: shape (n,) or (batch, n). The result has at least `minlength` entries, and as many as the
     largest element needs: a recorded step that uses it runs eagerly.
     """
-    if sparse:
-        raise ValueError("bincount: there are no sparse tensors; leave sparse=False.")
+    dense("bincount", sparse)
     x = tensor(x, "int64")
     host = convert_to_numpy(x)
     n = max(int(minlength), int(host.max(initial=-1)) + 1)
