@@ -119,7 +119,7 @@ def test_a_command_is_one_that_there_is(words):
 LINKS = [
     pytest.param(path.parent / target, id=f"{path.name}:{target}")
     for path in DOCUMENTS
-    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf8"))
+    for target in re.findall(r"\]\(([^)#\s]+)\)", path.read_text(encoding="utf8"))
     if "://" not in target
 ]
 
@@ -127,3 +127,11 @@ LINKS = [
 @pytest.mark.parametrize("target", LINKS)
 def test_a_link_leads_to_a_file(target):
     assert target.is_file()
+
+
+def test_the_architecture_names_every_room():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf8")
+    package = ROOT / "deepbasics"
+    rooms = {p.stem for p in package.glob("*.py")} | {p.parent.name for p in package.glob("*/*.py")}
+    rooms -= {"__init__", "__main__", "_recipes"}
+    assert not {room for room in rooms if f"`{room}" not in text and f"**{room}**" not in text}

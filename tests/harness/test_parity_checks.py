@@ -285,3 +285,10 @@ def test_the_report_counts_what_fails_and_its_command_says_so(plant, monkeypatch
     plant("torch", "exp", lambda x: torch.exp(x) * 1.001)
     assert main(["torch"]) == 1
     assert "AssertionError: exp in float64" in capsys.readouterr().out
+
+
+def test_the_command_names_a_backend_that_there_is_not(capsys):
+    from deepbasics.testing.__main__ import main
+
+    assert main(["troch"]) == 2
+    assert "Unknown backend 'troch'. Did you mean 'torch'?" in capsys.readouterr().err
