@@ -28,6 +28,7 @@ _HOMES = {
     "Sequential": "models",
     "Variable": "variables",
     "grad": "ops",
+    "gradients": "variables",
     "set_backend": "backends.registry",
     "use_backend": "backends.registry",
     "value_and_grad": "ops",

@@ -1,7 +1,7 @@
 """Variables: all state (weights, slots, totals, counters), updated in place."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -160,6 +160,28 @@ class Variable:
 
     __array_ufunc__ = None
     __hash__ = object.__hash__
+
+
+def gradients(
+    function: Callable[[], Any], variables: Sequence[Variable], has_aux: bool = False
+) -> tuple[Any, list[Any]]:
+    """(`function()`, its gradient by each Variable, None by one that it does not depend on).
+
+    The function takes nothing and gives a scalar tensor, or (scalar, aux) with `has_aux`. For a
+    `train_step` of your own: `optimizer.apply(gradients, variables)` makes the update.
+
+    >>> v = Variable([1.0, 2.0])
+    >>> value, (gradient,) = gradients(lambda: (v[0] * v[1]), [v])
+    >>> float(value), gradient
+    (2.0, array([2., 1.], dtype=float32))
+    """
+
+    def pair() -> tuple[Any, Any]:
+        found = function()
+        return found if has_aux else (found, None)
+
+    value, aux, found = registry.active().gradients(pair, list(variables))
+    return ((value, aux) if has_aux else value), found
 
 
 def _default_dtype(value: np.ndarray) -> str:

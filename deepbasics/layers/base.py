@@ -289,8 +289,9 @@ class Layer:
 
     @property
     def losses(self) -> list[Any]:
-        """What the last call outside a model added, then the penalties of the weights."""
-        return [*self._called_losses, *self.weight_losses()]
+        """What the call in progress, or else the last one, added; the penalties of the weights."""
+        call = scope.current()
+        return [*(self._called_losses if call is None else call.losses), *self.weight_losses()]
 
     # calling --------------------------------------------------------------------------------------
 

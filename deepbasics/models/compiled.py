@@ -115,20 +115,19 @@ class Compiled:
                 total = value if total is None else total + value
         return total, each
 
-    def update(
-        self,
-        loss: Any,
-        each: Sequence[Any],
-        y: Sequence[Any],
-        y_pred: Sequence[Any],
-        weights: Sequence[Any],
-        rows: int,
-    ) -> None:
-        """Take a batch of so many rows into all metrics."""
+    def track(self, loss: Any, each: Sequence[Any], rows: int) -> None:
+        """Take the losses of a batch of so many rows into those of the epoch."""
         self._track(self.loss_tracker, loss, rows)
+        self.track_each(each, rows)
+
+    def track_each(self, each: Sequence[Any], rows: int) -> None:
+        """As `track`, for the loss of each output."""
         known = [value for value in each if value is not None]
         for tracker, value in zip(self.loss_trackers, known, strict=False):
             self._track(tracker, value, rows)
+
+    def measure(self, y: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]) -> None:
+        """Take a batch into the metrics."""
         for found, target, output, w in zip(self._metrics, y, y_pred, weights, strict=True):
             for _, metric, is_weighted in found:
                 metric.update_state(target, output, w if is_weighted else None)
@@ -137,18 +136,6 @@ class Compiled:
     def _track(tracker: Mean, value: Any, rows: int) -> None:
         tracker.total.assign_add(value * float(rows))
         tracker.count.assign_add(rows)
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        for tracker in self.trackers():
-            tracker.reset_state()
-
-    def results(self) -> dict[str, Any]:
-        """The values so far, in the order of `labels`."""
-        return {
-            name: as_number(tracker.result())
-            for name, tracker in zip(self.labels, self.trackers(), strict=True)
-        }
 
 
 def as_number(value: Any) -> Any:

@@ -37,13 +37,24 @@ def cast_inputs(model: Any, x: Any) -> Any:
     return tree.map(cast, x)
 
 
+def cast_floats(model: Any, data: Any) -> Any:
+    """A nest of arrays with the floats among them in the dtype of the model."""
+
+    def cast(array: np.ndarray | None) -> np.ndarray | None:
+        if array is None or array.dtype.kind != "f":
+            return array
+        return array.astype(model.dtype, copy=False)
+
+    return tree.map(cast, data)
+
+
 def targets(model: Any, y: Any) -> list[Any]:
     """One array for each output, None where there is none, checked against the loss.
 
     Integers become floats here, once, where the loss computes with floats anyway.
     """
     names, losses = model.flat_output_names(), model.compiled.output_losses
-    found = _spread(y, names, "y")
+    found = spread(y, names, "y")
     for name, loss, target, shape in zip(
         names, losses, found, model.flat_output_shapes(), strict=True
     ):
@@ -69,17 +80,17 @@ def _keeps_ids(loss: Any, y: np.ndarray) -> bool:
 def weights(model: Any, w: Any) -> list[Any]:
     """The sample weights of each output, None where there are none."""
     names = model.flat_output_names()
-    found = [w] * len(names) if isinstance(w, np.ndarray) else _spread(w, names, "sample_weight")
+    found = [w] * len(names) if isinstance(w, np.ndarray) else spread(w, names, "sample_weight")
     return [None if a is None else a.astype(model.dtype, copy=False) for a in found]
 
 
-def _spread(given: Any, names: list[str], what: str) -> list[Any]:
+def spread(given: Any, names: list[str], what: str = "y") -> list[Any]:
     """An array, a list of arrays or a dict of them as one for each output."""
     if given is None:
         return [None] * len(names)
-    if isinstance(given, np.ndarray):
+    if not isinstance(given, (list, tuple, Mapping)):
         given = [given]
-    if isinstance(given, list) and len(given) != len(names):
+    if isinstance(given, (list, tuple)) and len(given) != len(names):
         raise ValueError(
             f"{what} has {len(given)} arrays; the model has {len(names)} outputs: "
             f"{', '.join(names)}."

@@ -11,6 +11,7 @@ from deepbasics.models import graph_config, inputs
 from deepbasics.models.graph import Graph, single
 from deepbasics.models.legacy_methods import LegacyMethods
 from deepbasics.models.training import Training
+from deepbasics.optimizers import Optimizer
 from deepbasics.saving import Saving
 from deepbasics.symbolic import SymbolicTensor
 from deepbasics.utils import summary as text
@@ -34,7 +35,12 @@ class Model(Training, LegacyMethods, Saving, Layer):
     """
 
     _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound"})
-    _not_sublayers |= Layer._not_sublayers | {"_graph", "_inputs_form", "_outputs_form"}
+    _not_sublayers |= Layer._not_sublayers | {
+        "_graph",
+        "_inputs_form",
+        "_outputs_form",
+        "predicted",
+    }
     supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
@@ -330,11 +336,16 @@ class Model(Training, LegacyMethods, Saving, Layer):
     def _state(self) -> list[Variable]:
         """All Variables that belong to the model: weights, optimizer, metrics, random counters."""
         found = [*self.weights, *(g.counter for g in self.seed_generators())]
-        if self.compiled is not None:
-            found += self.optimizer.variables
-            found += [v for metric in self.metrics for v in metric.variables]
+        found += [v for optimizer in self._optimizers() for v in optimizer.variables]
+        metrics = [*self._compiled_metrics(), *self._own_metrics()]
+        found += [v for metric in metrics for v in metric.variables]
         homes = [v.home.flat for v in found if v.home is not None]
         return list({id(v): v for v in (*homes, *found)}.values())
+
+    def _optimizers(self) -> list[Optimizer]:
+        """That given to `compile`, and those held in attributes."""
+        compiled = [] if self.compiled is None else [self.optimizer]
+        return [*compiled, *self._held(Optimizer)]
 
 
 def _size(variables: list[Variable]) -> text.Size:

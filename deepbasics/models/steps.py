@@ -4,7 +4,7 @@ A step takes the tensors of (x, y, w), flat; `form` is the nest that they are pa
 lists with one entry for each output.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from deepbasics import logits, masks, tree
@@ -18,7 +18,7 @@ def train_step(model: Any, form: Any) -> Step:
     """One update: forward, loss, gradients, optimizer, metrics."""
     weights, forward = model.trainable_weights, _forward(model)
 
-    def step(*flat: Any) -> None:
+    def step(*flat: Any) -> dict[str, Any] | None:
         x, y, w = tree.pack_as(form, flat)
 
         def scaled() -> tuple[Any, Any]:
@@ -30,7 +30,8 @@ def train_step(model: Any, form: Any) -> Step:
         total, outputs, each, hidden = found
         masks.attach_each(outputs, hidden)  # a backend may give the outputs as new tensors
         model.optimizer.apply(gradients, weights)
-        model.compiled.update(total, each, y, outputs, w, int(flat[0].shape[0]))
+        model.compiled.track(total, each, int(flat[0].shape[0]))
+        return model.measure(x, y, outputs, w)
 
     return step
 
@@ -39,10 +40,11 @@ def test_step(model: Any, form: Any) -> Step:
     """Loss and metrics of a batch."""
     forward = _forward(model)
 
-    def step(*flat: Any) -> None:
+    def step(*flat: Any) -> dict[str, Any] | None:
         x, y, w = tree.pack_as(form, flat)
         total, outputs, each = forward(x, y, w, training=False)
-        model.compiled.update(total, each, y, outputs, w, int(flat[0].shape[0]))
+        model.compiled.track(total, each, int(flat[0].shape[0]))
+        return model.measure(x, y, outputs, w)
 
     return step
 
@@ -59,22 +61,31 @@ def predict_step(model: Any, form: Any) -> Step:
 
 def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
     """`(x, y, w, training) -> (total loss, outputs, loss of each output)`."""
-    loss = _own_loss(model) if model.overrides_loss() else _compiled_loss(model)
+    own = model.overrides("compute_loss")
+    loss = _own_loss(model) if own else _compiled_loss(model)
     penalised = [v for v in model.trainable_weights if v.regularizer is not None]
 
     def forward(x: Any, y: Any, w: Any, training: bool) -> tuple[Any, list[Any], list[Any]]:
         with logits.scope(), call_scope(training) as call:
             outputs = tree.flatten(model(x, training=training))
             total, each = loss(x, y, outputs, w, training)
-            for penalty in (*call.losses, *(v.regularizer(v) for v in penalised)):
-                total = penalty if total is None else total + penalty
-        if total is None:
-            raise ValueError(
-                "There is no loss to train on: pass loss= to compile, or call add_loss in a layer."
-            )
+            if not own:
+                penalties = (*call.losses, *(v.regularizer(v) for v in penalised))
+                total = with_penalties(total, penalties)
         return total, outputs, each
 
     return forward
+
+
+def with_penalties(total: Any, penalties: Iterable[Any]) -> Any:
+    """The loss of the outputs (None for none) and the penalties, as one."""
+    for penalty in penalties:
+        total = penalty if total is None else total + penalty
+    if total is None:
+        raise ValueError(
+            "There is no loss to train on: pass loss= to compile, or call add_loss in a layer."
+        )
+    return total
 
 
 def _compiled_loss(model: Any) -> Callable[..., tuple[Any, list[Any]]]:
@@ -82,7 +93,7 @@ def _compiled_loss(model: Any) -> Callable[..., tuple[Any, list[Any]]]:
 
 
 def _own_loss(model: Any) -> Callable[..., tuple[Any, list[Any]]]:
-    """The loss of a model that defines `compute_loss`, which gives only the total."""
+    """The loss of a model that defines `compute_loss`: the total, penalties included."""
 
     def loss(x: Any, y: Any, outputs: Any, w: Any, training: bool) -> tuple[Any, list[Any]]:
         y, y_pred, w = (parts[0] if len(parts) == 1 else parts for parts in (y, outputs, w))

@@ -11,18 +11,21 @@ from deepbasics import legacy, tree
 from deepbasics.backends import registry
 from deepbasics.data import ArraySource, BatchSource, is_batches, split_validation
 from deepbasics.errors import as_count
-from deepbasics.models import inputs, interrupts, steps
-from deepbasics.models.compiled import Compiled
+from deepbasics.models import inputs, interrupts
+from deepbasics.models.compiled import Compiled, as_number
+from deepbasics.models.hooks import Hooks, Program
 from deepbasics.random import next_key
 from deepbasics.variables import Variable
 
 
-class Training:
+class Training(Hooks):
     """The part of a model that trains, evaluates and predicts."""
 
     compiled: Compiled | None = None
     stop_training = False
     history: Any = None
+    predicted: Any = None  # the form of what a predict_step of a subclass gives
+    _shown: Any = None  # what the last step gave to show, where a subclass wrote it
     run_eagerly = False
     jit_compile: str | bool = "auto"
 
@@ -64,21 +67,6 @@ class Training:
     def loss(self) -> Any:
         """The loss as given to `compile`."""
         return None if self.compiled is None else self.compiled.loss
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metric objects, the loss's first."""
-        return [] if self.compiled is None else self.compiled.trackers()
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of what `evaluate` returns."""
-        return [] if self.compiled is None else self.compiled.labels
-
-    def reset_metrics(self) -> None:
-        """Forget all batches seen by the metrics."""
-        for metric in self.metrics:
-            metric.reset_state()
 
     # fit ------------------------------------------------------------------------------------------
 
@@ -161,19 +149,19 @@ class Training:
             interrupt.check()
             if self.stop_training:
                 break
-        if epochs:
+        if epochs and self.optimizer.built:
             self.optimizer.finalize_variable_values(self.trainable_weights)
         watch.on_train_end(logs)
 
     def _epoch(self, source: Any, epoch: int, watch: Any, interrupt: interrupts.Interrupts) -> bool:
         """Train on each batch once; returns whether there was any."""
-        self.compiled.reset()
+        self.reset_metrics()
         program, logs = self._program("train", source.structure), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
         count = -1
         for count, (_, batch) in enumerate(source.epoch(epoch)):
             begin(count)
-            program(*batch)
+            self._shown = program(*batch)
             end(count, logs)
             if interrupt.raised:
                 raise KeyboardInterrupt
@@ -188,7 +176,15 @@ class Training:
         return count >= 0
 
     def _logs(self) -> dict[str, Any]:
-        return dict(sorted(self.compiled.results().items()))
+        return dict(sorted(self._results().items()))
+
+    def _results(self) -> dict[str, Any]:
+        """The metrics so far; what a step of a subclass gave, where that is something else."""
+        shown = self._shown
+        if shown is None or set(shown) <= set(self.metrics_names):
+            found = self.get_metrics_result()
+            shown = found if shown is None else {name: found[name] for name in shown}
+        return {name: as_number(value) for name, value in shown.items()}
 
     def _training_data(
         self, x: Any, y: Any, w: Any, class_weight: Any, batch_size: int | None, shuffle: Any,
@@ -231,7 +227,14 @@ class Training:
         return source
 
     def _ready(self, x: Any, y: Any, w: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
-        """Build whatever is not built, check the data against it, and cast them once."""
+        """Build whatever is not built, check the data against it, and cast them once.
+
+        A step of a subclass gets the data as they are, but for their float dtype.
+        """
+        if self.has_own_steps():
+            w = inputs.with_class_weight(y, w, class_weight)
+            self._gather()
+            return tuple(inputs.cast_floats(self, part) for part in (x, y, w))
         x = self.build_for(x)
         names, shapes = self.flat_output_names(), self.flat_output_shapes()
         w = inputs.with_class_weight(y, w, class_weight)
@@ -243,6 +246,8 @@ class Training:
         return x, y, w
 
     def _build_optimizer(self) -> None:
+        if self.has_own_steps():
+            return  # they may use others, on other weights
         if self.optimizer.follow(self.trainable_weights):
             self._gathered = False
             self._gather()
@@ -259,7 +264,8 @@ class Training:
         """The step of a kind as the backend runs it, kept until something it depends on changes."""
         form = tree.map(lambda leaf: leaf is not None, structure)
         frozen = tuple(layer.trainable for layer in self.all_layers())
-        constants = self.optimizer.constants() if kind == "train" else ()
+        optimizers = self._optimizers() if kind == "train" else ()
+        constants = tuple(optimizer.constants() for optimizer in optimizers)
         key = (kind, str(form), self.trainable, frozen, constants)
         if self._moves != Variable.moves:  # something moved; perhaps not what is bound here
             bound = [variable.data for variable in self._state()]
@@ -267,9 +273,7 @@ class Training:
                 self._programs, self._bound = {}, bound
             self._moves = Variable.moves
         if key not in self._programs:
-            self._programs[key] = registry.active().step(
-                _STEPS[kind](self, form), eager=self.run_eagerly, compiled=self.jit_compile is True
-            )
+            self._programs[key] = Program(self, kind, form)
         return self._programs[key]
 
     def _require_compiled(self, method: str) -> None:
@@ -278,29 +282,6 @@ class Training:
                 f"{method} needs to know the loss: call compile first, e.g. "
                 f'{self.name}.compile(optimizer="adam", loss="mse").'
             )
-
-    # hooks ----------------------------------------------------------------------------------------
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The loss given to `compile`, as a scalar tensor; penalties are added to it elsewhere.
-
-        A subclass may define its own, over ops.
-        """
-        outputs = tree.flatten(y_pred)
-        y, w = (tree.flatten(part) for part in (y, sample_weight))
-        w = w * len(outputs) if len(w) == 1 else w
-        return self.compiled.compute_loss(y, outputs, w)[0]
-
-    def overrides_loss(self) -> bool:
-        """Whether a subclass defines `compute_loss`."""
-        return type(self).compute_loss is not Training.compute_loss
 
     # evaluate -------------------------------------------------------------------------------------
 
@@ -331,14 +312,14 @@ class Training:
 
     def _evaluate(self, source: Any, watch: Any) -> dict[str, Any]:
         """Metrics over all batches, in the order of `metrics_names`."""
-        self.compiled.reset()
+        self.reset_metrics()
         program = self._program("test", source.structure)
         watch.on_test_begin()
         for count, (_, batch) in enumerate(source.epoch(0)):
             watch.on_test_batch_begin(count)
-            program(*batch)
+            self._shown = program(*batch)
             watch.on_test_batch_end(count, self._logs)
-        found = self.compiled.results()
+        found = self._results()
         watch.on_test_end(dict(sorted(found.items())))
         return found
 
@@ -369,6 +350,8 @@ class Training:
                 watch.on_predict_batch_end(count, {"outputs": batches[-1]})
             watch.on_predict_end()
         outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+        if self.overrides("predict_step"):
+            return tree.pack_as(self.predicted, outputs)
         return self.pack_outputs(outputs)
 
     def _prediction_data(self, x: Any, batch_size: int | None, limit: int | None) -> Any:
@@ -376,7 +359,9 @@ class Training:
         size = as_count("batch_size", batch_size, 32)
 
         def prepare(x: Any, *ignored: Any) -> tuple[Any, None, None]:
-            x = self.build_for(inputs.as_data(x)[0])
+            x = inputs.as_data(x)[0]
+            own = self.overrides("predict_step")
+            x = inputs.cast_floats(self, x) if own else self.build_for(x)
             self._gather()
             return x, None, None
 
@@ -417,14 +402,11 @@ class Training:
             parts = self._ready(*inputs.as_data(x, y, w), class_weight)
             if kind == "train":
                 self._build_optimizer()
-            self.compiled.reset()
+            self.reset_metrics()
             batch = (None if a is None else backend.tensor(a) for a in tree.flatten(parts))
-            self._program(kind, parts)(*batch)
-            found = self.compiled.results()
+            self._shown = self._program(kind, parts)(*batch)
+            found = self._results()
         return found if return_dict else _as_result(found)
-
-
-_STEPS = {"train": steps.train_step, "test": steps.test_step, "predict": steps.predict_step}
 
 
 def _as_result(found: dict[str, Any]) -> Any:

@@ -75,7 +75,7 @@ def part(k):
     """Cut out of another model, from a layer in its middle on."""
     x = k.Input((4,), name="x")
     middle = k.layers.Dense(4, "tanh", name="middle")(x)
-    whole = k.Model(x, k.layers.Dense(2, name="out")(middle * 2 + middle))
+    whole = k.Model(x, k.layers.Dense(2, name="out")(middle * 2))
     return k.Model(whole.get_layer("middle").output, whole.output, name="part")
 
 
