@@ -189,6 +189,26 @@ def test_data_that_are_nowhere_give_the_loader_s_message(monkeypatch, capsys, tm
     assert "DEEPBASICS_DATA is" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["run", "xor", "--epochs", "1"], ["backends"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("FLOATX", "float23", "Did you mean 'float32'?"),
+        ("BACKEND", "nunpy", "Did you mean 'numpy'?"),
+        pytest.param("DEVICE", "gpu", "Unknown device 'gpu'. Usable here:", marks=needs_torch),
+    ],
+)
+def test_a_variable_of_the_environment_that_makes_no_sense_is_one_line(
+    words, variable, value, message
+):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("DEEPBASICS_")}
+    done = run(*words, env={**kept, f"DEEPBASICS_{variable}": value})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("deepbasics: ")
+    assert message in line
+
+
 def test_an_error_without_a_message_is_named(monkeypatch, capsys):
     def main(seed=0, callbacks=None):
         raise KeyError
