@@ -19,9 +19,9 @@ PACKAGE = Path(db.__file__).parent
 PUBLIC = [
     "Constraint", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer",
     "Regularizer", "Sequential", "Variable", "activations", "backend", "callbacks", "config",
-    "constraints", "datasets", "grad", "gradients", "initializers", "layers", "losses", "metrics", "models",
-    "ops", "optimizers", "parity", "plots", "random", "regularizers", "set_backend", "testing",
-    "tree", "use_backend", "utils", "value_and_grad", "version",
+    "constraints", "datasets", "grad", "gradients", "initializers", "layers", "losses", "metrics",
+    "models", "ops", "optimizers", "parity", "plots", "random", "regularizers", "saving",
+    "set_backend", "testing", "tree", "use_backend", "utils", "value_and_grad", "version",
 ]  # fmt: skip
 
 

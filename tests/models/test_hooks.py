@@ -199,8 +199,8 @@ def test_the_loss_of_a_model_has_its_penalties(backend):
 
     def make(cls):
         l2 = db.regularizers.L2(0.1)
-        return cls([db.Input((3,)), layers.Dense(1, kernel_initializer="ones",
-                                                 kernel_regularizer=l2, activity_regularizer=l2)])  # fmt: skip
+        penalties = {"kernel_regularizer": l2, "activity_regularizer": l2}
+        return cls([db.Input((3,)), layers.Dense(1, kernel_initializer="ones", **penalties)])
 
     plain, own = make(db.Sequential), make(Own)
     plain.compile("sgd", "mse")
