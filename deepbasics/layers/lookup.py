@@ -7,9 +7,11 @@ from typing import Any
 from deepbasics import registered
 from deepbasics.layers import (
     activation,
+    attention,
     convolution,
     convolution_transpose,
     core,
+    embedding,
     inputs,
     merging,
     noise,
@@ -18,15 +20,18 @@ from deepbasics.layers import (
     recurrent,
     resampling,
     reshaping,
+    wrappers,
 )
 from deepbasics.layers.base import Layer
 from deepbasics.lookup import MODULES, Lookup, adapted, described
 
 FAMILIES = (
     activation,
+    attention,
     convolution,
     convolution_transpose,
     core,
+    embedding,
     inputs,
     merging,
     noise,
@@ -35,25 +40,27 @@ FAMILIES = (
     recurrent,
     resampling,
     reshaping,
+    wrappers,
 )
 
 CLASSES: dict[str, type] = {
     c.__name__: c
     for module in FAMILIES
     for c in vars(module).values()
-    if isinstance(c, type) and issubclass(c, Layer) and c.__module__ == module.__name__
+    if isinstance(c, type) and issubclass(c, Layer) and c.__module__.startswith(module.__name__)
     if not c.__name__.startswith("_")
 }
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A layer as plain data: `{"module", "class_name", "config", "registered_name"}`."""
-    name = type(layer).__name__
-    module = MODULES["model" if name in _models() else "layer"]
+    name, config = type(layer).__name__, layer.get_config()
     if name == "Functional":  # a class that Keras does not export
-        found = described(layer, layer.get_config(), "keras.src.models.functional")
+        found = described(layer, config, "keras.src.models.functional")
         return found | {"registered_name": name}
-    return described(layer, layer.get_config(), module)
+    if name in _NEVER_TRAINED:
+        config.pop("trainable", None)
+    return described(layer, config, MODULES["model" if name in _models() else "layer"])
 
 
 def deserialize(
@@ -78,4 +85,6 @@ def _models() -> dict[str, type]:
     return {name: getattr(models, name) for name in models.__all__ if name in _MODELS}
 
 
+# Keras' constructors of these do not take `trainable`.
+_NEVER_TRAINED = ("Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
 _MODELS = ("Functional", "Model", "Sequential")

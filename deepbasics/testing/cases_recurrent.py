@@ -1,7 +1,8 @@
-"""The table of cases for recurrences: primitives and layers."""
+"""The table of cases for recurrences and attention: primitives and ops."""
 
 from typing import Any
 
+from deepbasics import ops
 from deepbasics.ops.call import call
 from deepbasics.testing.case import Case, Draw
 
@@ -41,7 +42,37 @@ def _vjp(op: str, masked: bool) -> Case:
     return Case(f"{op}_vjp", fixed, run, {}, "layer", False, "", "masked" * masked)
 
 
+QUERY, KEY, VALUE = Draw("b 2 n k"), Draw("b 2 m k"), Draw("b 2 m a")
+PLACES = Draw("b 1 n m", kind="bool")
+
+
+def _attention(label: str, *masks: Draw, causal: bool = False) -> Case:
+    def run(q: Any, k: Any, v: Any, *mask: Any) -> Any:
+        mask = mask[0] if mask else None
+        return call("attention", q, k, v, mask, scale=0.5, causal=causal)[0]
+
+    return Case("attention", (QUERY, KEY, VALUE, *masks), run, {}, "layer", True, "", label)
+
+
 PRIMITIVES = [
     Case("unstack", (Draw("n b k"),), lambda x: call("unstack", x), {}, "exact", True, ""),
     *(make(op, masked) for op in WEIGHTS for make in (_forward, _vjp) for masked in (False, True)),
+    _attention(""),
+    _attention("masked", PLACES),
+    _attention("causal", causal=True),
+    _attention("both", PLACES, causal=True),
+]
+
+
+def _dot_product(label: str, *more: Draw, groups: int = 4, **settings: Any) -> Case:
+    draws = (Draw("b n 4 k"), Draw(f"b m {groups} k"), Draw(f"b m {groups} a"), *more)
+    function = ops.dot_product_attention
+    return Case("dot_product_attention", draws, function, settings, "layer", True, "", label)
+
+
+DERIVED = [
+    _dot_product(""),
+    _dot_product("groups", groups=2, is_causal=True, scale=0.3),
+    _dot_product("bias", Draw("4 n m")),
+    _dot_product("bias-and-mask", Draw("b 1 n m"), PLACES, is_causal=True),
 ]

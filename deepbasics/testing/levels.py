@@ -12,7 +12,7 @@ from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 from deepbasics.random import set_random_seed
 from deepbasics.testing.checks import REFERENCE
-from deepbasics.testing.evaluate import floatx
+from deepbasics.testing.evaluate import floats, floatx
 from deepbasics.testing.networks import LayerCase, NetCase, OptimizerCase, small
 from deepbasics.testing.tolerances import (
     LAYER,
@@ -41,24 +41,34 @@ def compare_all(got: Named, want: Named, tolerance: Tolerance, what: str, size: 
 
 
 def layer_values(case: LayerCase, backend: Any, dtype: str, training: bool, seed: int = 0) -> Named:
-    """Output, and gradients of the input and of each weight, for a drawn cotangent."""
+    """Outputs, and gradients of the inputs and of each weight, for drawn cotangents."""
     rng = np.random.default_rng([seed, 3])
-    data = rng.uniform(-2, 2, case.shape).astype(dtype)
+    data = case.draw(rng)
     with floatx(dtype), registry.use_backend(backend) as active:
         set_random_seed(seed)
         layer = case.make()
-        x = Variable(data, name="input")
-        shape = layer(x.value).shape
-        cotangent = ops.convert_to_tensor(rng.uniform(0.5, 1.5, tuple(shape)).astype(dtype))
+        given = [
+            Variable(x.astype(dtype), name="input") if x.dtype.kind == "f" else x for x in data
+        ]
+
+        def outputs() -> list[Any]:
+            inputs = [x.value if isinstance(x, Variable) else active.tensor(x) for x in given]
+            return floats(tree.flatten(case.apply(layer, inputs)))
+
+        shapes = [tuple(y.shape) for y in outputs()]
+        cotangents = [active.tensor(rng.uniform(0.5, 1.5, shape).astype(dtype)) for shape in shapes]
 
         def scalar() -> Any:
             with call_scope(training):
-                y = layer(x.value)
-            return ops.sum(ops.multiply(y, cotangent)), y
+                found = outputs()
+            terms = [ops.sum(ops.multiply(y, c)) for y, c in zip(found, cotangents, strict=True)]
+            return sum(terms[1:], start=terms[0]), found
 
-        variables = [x, *layer.trainable_weights]
-        _, output, gradients = active.gradients(scalar, variables)
-        found = {"output": output, **{v.name: g for v, g in zip(variables, gradients, strict=True)}}
+        variables = [*(x for x in given if isinstance(x, Variable)), *layer.trainable_weights]
+        _, results, gradients = active.gradients(scalar, variables)
+        found = {f"output {i}": y for i, y in enumerate(results)}
+        for i, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+            found[f"{i} {variable.name}"] = gradient
         return {k: np.array(active.numpy(v)) for k, v in found.items() if v is not None}
 
 

@@ -29,6 +29,14 @@ class LayerCase:
         """The layer."""
         return getattr(layers, self.name)(*self.arguments, **self.settings)
 
+    def draw(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """The inputs; floats are float64."""
+        return [rng.uniform(-2, 2, self.shape)]
+
+    def apply(self, layer: Any, inputs: list[Any]) -> Any:
+        """What the layer makes of them."""
+        return layer(inputs[0])
+
 
 def _layer(name: str, shape: tuple[int, ...], *arguments: Any, label: str = "", **settings: Any):
     return LayerCase(name, shape, arguments, settings, label)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from deepbasics import activations, constraints, initializers, ops, regularizers
+from deepbasics import activations, ops
 from deepbasics.errors import as_count
 from deepbasics.layers.base import Layer, Shape
+from deepbasics.layers.settings import config, keep, weight
 from deepbasics.ops.call import call, tensor
 from deepbasics.random import SeedGenerator, dropout
 
 States = list[Any]
-_ROOMS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
 class Cell(Layer):
@@ -21,34 +21,18 @@ class Cell(Layer):
     """
 
     gates = 1
-    arguments = tuple(
-        f"{weight}_{what}" for what in _ROOMS for weight in ("kernel", "recurrent", "bias")
-    )
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any,
-        use_bias: bool,
-        dropout: float,
-        recurrent_dropout: float,
-        seed: int | None,
-        kwargs: dict[str, Any],
-    ) -> None:
-        settings = {name: kwargs.pop(name) for name in self.arguments}
+    def __init__(self, given: dict[str, Any], kwargs: dict[str, Any]) -> None:
         super().__init__(**kwargs)
-        self.units = as_count(f"{type(self).__name__}: units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        for name, value in settings.items():
-            setattr(self, name, _ROOMS[name.split("_")[1]].get(value))
-        self.dropout, self.recurrent_dropout = (
-            _rate(type(self).__name__, name, rate)
-            for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout))
-        )
-        self.seed = seed
+        keep(self, **given)
+        name = type(self).__name__
+        self.units = as_count(f"{name}: units", self.units)
+        for which in ("dropout", "recurrent_dropout"):
+            rate = getattr(self, which)
+            if not 0 <= rate <= 1:
+                raise ValueError(f"{name}: {which} is the fraction dropped, in [0, 1]; got {rate}.")
         drops = self.dropout or self.recurrent_dropout
-        self.seed_generator = SeedGenerator(seed) if drops else None
+        self.seed_generator = SeedGenerator(self.seed) if drops else None
         self.state_size: Any = self.units
         self.output_size = self.units
         self.kernel = self.recurrent_kernel = self.bias = None
@@ -63,22 +47,15 @@ class Cell(Layer):
                 "sequences of shape (batch, steps, features)."
             )
         columns = self.gates * self.units
-        self.kernel = self._weight("kernel", "kernel", (input_shape[-1], columns))
-        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, columns))
+        self.kernel = weight(self, "kernel", (input_shape[-1], columns))
+        self.recurrent_kernel = weight(
+            self, "recurrent", (self.units, columns), name="recurrent_kernel"
+        )
         if self.use_bias:
-            self.bias = self._weight("bias", "bias", self._bias_shape())
+            self.bias = weight(self, "bias", self._bias_shape())
 
     def _bias_shape(self) -> Shape:
         return (self.gates * self.units,)
-
-    def _weight(self, name: str, which: str, shape: Any, initializer: Any = None) -> Any:
-        return self.add_weight(
-            shape,
-            initializer or getattr(self, f"{which}_initializer"),
-            regularizer=getattr(self, f"{which}_regularizer"),
-            constraint=getattr(self, f"{which}_constraint"),
-            name=name,
-        )
 
     def get_initial_state(self, batch_size: int) -> States:
         """Zeros."""
@@ -137,24 +114,10 @@ class Cell(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return super().get_config() | {
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            **{
-                name: _ROOMS[name.split("_")[1]].serialize(getattr(self, name))
-                for name in self.arguments
-            },
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "seed": self.seed,
-        }
+        return super().get_config() | config(self)
 
 
-def _rate(cell: str, name: str, rate: float) -> float:
-    if not 0 <= rate <= 1:
-        raise ValueError(f"{cell}: {name} must be in [0, 1], the fraction dropped; got {rate}.")
-    return float(rate)
+_NOT_GIVEN = ("self", "kwargs", "__class__")
 
 
 class SimpleRNNCell(Cell):
@@ -182,10 +145,7 @@ class SimpleRNNCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name in self.arguments}
-        super().__init__(
-            units, activation, use_bias, dropout, recurrent_dropout, seed, given | kwargs
-        )
+        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
 
     def call(self, inputs: Any, states: States, training: bool = False) -> tuple[Any, States]:
         """(h, [h])."""
@@ -231,23 +191,16 @@ class LSTMCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name in self.arguments}
-        super().__init__(
-            units, activation, use_bias, dropout, recurrent_dropout, seed, given | kwargs
-        )
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.unit_forget_bias = bool(unit_forget_bias)
+        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
         self.state_size = [self.units, self.units]
 
-    def _weight(self, name: str, which: str, shape: Any, initializer: Any = None) -> Any:
-        if name == "bias" and self.unit_forget_bias:
-            initializer = self._with_unit_forget_bias
-        return super()._weight(name, which, shape, initializer)
-
-    def _with_unit_forget_bias(self, shape: Shape, dtype: str | None = None) -> Any:
-        bias = ops.convert_to_numpy(self.bias_initializer(shape, dtype=dtype)).copy()
-        bias[self.units : 2 * self.units] = 1
-        return bias
+    def build(self, input_shape: Shape) -> None:
+        """Kernel, recurrent kernel, bias."""
+        super().build(input_shape)
+        if self.use_bias and self.unit_forget_bias:
+            bias = self.bias.numpy()
+            bias[self.units : 2 * self.units] = 1
+            self.bias.assign(bias)
 
     def call(self, inputs: Any, states: States, training: bool = False) -> tuple[Any, States]:
         """(h, [h, c])."""
@@ -263,13 +216,6 @@ class LSTMCell(Cell):
     def _fused(self, *args: Any) -> tuple[Any, States]:
         hs, c, *_ = call("lstm", *args)
         return hs, [hs[-1], c]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return super().get_config() | {
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
 
 
 class GRUCell(Cell):
@@ -305,12 +251,7 @@ class GRUCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        given = {name: value for name, value in locals().items() if name in self.arguments}
-        super().__init__(
-            units, activation, use_bias, dropout, recurrent_dropout, seed, given | kwargs
-        )
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.reset_after = bool(reset_after)
+        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
 
     def _bias_shape(self) -> Shape:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
@@ -350,13 +291,6 @@ class GRUCell(Cell):
     def _fused(self, *args: Any) -> tuple[Any, States]:
         hs, *_ = call("gru", *args)
         return hs, [hs[-1]]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        return super().get_config() | {
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "reset_after": self.reset_after,
-        }
 
 
 class StackedRNNCells(Layer):

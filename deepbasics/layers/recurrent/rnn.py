@@ -94,13 +94,8 @@ class RNN(Layer):
             self.states = tree.map(lambda z: Variable(z, dtype=self.dtype, trainable=False), zeros)
 
     def reset_states(self, states: Any = None) -> None:
-        """Set the states of a stateful layer to zero, or to the given ones."""
-        if self.states is None:
-            raise ValueError(
-                f"{type(self).__name__} layer {self.name!r} keeps no states; make it with "
-                "stateful=True, and build it."
-            )
-        for i, variable in enumerate(tree.flatten(self.states)):
+        """Set the states of a stateful layer to zero, or to the given ones; else nothing."""
+        for i, variable in enumerate(tree.flatten(self.states or [])):
             new = ops.zeros(variable.shape, self.dtype) if states is None else list(states)[i]
             variable.assign(new)
 
