@@ -16,8 +16,10 @@ from deepbasics.optimizers import Optimizer
 from deepbasics.random import SeedGenerator
 
 _HOLDERS = (Layer, Metric, Optimizer, SeedGenerator)
-# Attributes that go by another name in files, where ours differs from Keras'.
-ATTRIBUTES: dict[str, dict[str, str]] = {}
+# Attributes and classes that go by another name in files: by those inside Keras.
+_DENSE = ("key_dense", "output_dense", "query_dense", "value_dense")
+_ATTRIBUTES = {"GroupQueryAttention": {name: f"_{name}" for name in _DENSE}}
+_CLASSES = {"GroupQueryAttention": "GroupedQueryAttention"}
 
 
 def places(model: Layer) -> dict[str, Any]:
@@ -84,7 +86,8 @@ def _visit_all(
     counts: dict[str, int] = {}
     for item in _items(container):
         if isinstance(item, _HOLDERS):
-            _visit(item, _free(place, snake_case(type(item).__name__), counts), found, seen)
+            name = type(item).__name__
+            _visit(item, _free(place, snake_case(_CLASSES.get(name, name)), counts), found, seen)
         elif isinstance(item, (list, tuple, dict)):
             _visit_all(item, _free(place, "container", counts), found, seen, open_ones)
 
@@ -105,7 +108,7 @@ def _attributes(holder: Any) -> Iterator[tuple[str, Any]]:
     """
     if not isinstance(holder, Layer):
         return
-    renamed = ATTRIBUTES.get(type(holder).__name__, {})
+    renamed = _ATTRIBUTES.get(type(holder).__name__, {})
     known = {
         renamed.get(name, name): value
         for name, value in vars(holder).items()

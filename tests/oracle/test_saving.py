@@ -20,7 +20,10 @@ PREDICTIONS = 1e-6  # absolute, of outputs near 1
 LOSSES = {"rtol": 2e-5, "atol": 1e-6}  # of three epochs of float32 steps, op by op elsewhere
 ROWS, BATCH = 12, 4
 KINDS = ("layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:keras")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:keras"),
+    pytest.mark.filterwarnings("ignore:Layer 'flatten:UserWarning"),  # loses the mask, as it should
+]
 
 
 def label(row):
