@@ -12,6 +12,7 @@ from deepbasics.registered import (
     register_keras_serializable,
 )
 from deepbasics.utils.numerical import normalize, to_categorical
+from deepbasics.utils.plot_model import model_to_dot, plot_model
 from deepbasics.utils.progress import Progbar
 from deepbasics.utils.sequences import pad_sequences
 
@@ -25,8 +26,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "model_to_dot",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "set_random_seed",
     "to_categorical",
