@@ -227,9 +227,9 @@ class _Trainee:
     def train(self, batch: tuple[Any, ...]) -> None:
         """One step as `fit` makes it; `measured` is then the loss and the metrics of the batch."""
         with registry.use_backend(self.backend):
-            self.model.compiled.reset()
-            self.model._program("train", self.source.structure)(*batch)
-            found = self.model.compiled.results()
+            self.model.reset_metrics()
+            self.model._shown = self.model._program("train", self.source.structure)(*batch)
+            found = self.model._results()
         self.measured = [(name, np.asarray(value)) for name, value in found.items()]
         self.losses.append(found["loss"])
 
@@ -276,7 +276,7 @@ class _Trainee:
 
 @contextmanager
 def _watched(model: Any, seen: dict[str, Named]) -> Iterator[None]:
-    """Keep what the layers give and the gradients; update neither weights nor metrics."""
+    """Keep what the layers give and the gradients; leave the weights."""
 
     def keep_gradients(gradients: Sequence[Any], variables: Sequence[Any]) -> None:
         found = zip(variables, gradients, strict=True)
@@ -285,13 +285,12 @@ def _watched(model: Any, seen: dict[str, Named]) -> Iterator[None]:
 
     layers = model.all_layers()
     model.optimizer.apply = keep_gradients
-    model.compiled.update = lambda *measures: None
     for layer in layers:
         layer.call = _kept(layer, seen)
     try:
         yield
     finally:
-        del model.optimizer.apply, model.compiled.update
+        del model.optimizer.apply
         for layer in layers:
             del layer.call
 
