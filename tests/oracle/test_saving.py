@@ -116,10 +116,14 @@ def check_same_state(first, second, x, random=False):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(slots(first), slots(second), strict=True):
         np.testing.assert_array_equal(a, b)
-    found, expected = predicted(first, x), predicted(second, x)
-    np.testing.assert_allclose(
-        found, expected, rtol=0, atol=PREDICTIONS * max(1, abs(expected).max())
-    )
+    check_predictions(first, second, x)
+
+
+def check_predictions(first, second, x):
+    outputs = (db.tree.flatten(predicted(model, x)) for model in (first, second))
+    for found, expected in zip(*outputs, strict=True):
+        largest = max(1, abs(expected).max())
+        np.testing.assert_allclose(found, expected, rtol=0, atol=PREDICTIONS * largest)
 
 
 def check_both_ways(tmp_path, theirs, ours, x, y, random=False):
@@ -225,6 +229,88 @@ def test_initializers_regularizers_and_constraints(part, tmp_path):
         for name, value in original.items():  # Keras keeps some numbers as float32
             is_float = isinstance(value, float)
             assert kept[name] == (pytest.approx(value, rel=1e-6) if is_float else value)
+
+
+# graphs -------------------------------------------------------------------------------------------
+
+
+def shared(library):
+    """Two inputs through one layer and one inner model, and two outputs."""
+    layers = library.layers
+    core = library.Sequential([layers.Input((4,)), layers.Dense(3, "relu")], name="core")
+    twice = layers.Dense(4, name="twice")
+    a, b = layers.Input((4,), name="a"), layers.Input((4,), name="b")
+    y = layers.Concatenate()([core(twice(a)), core(twice(b)), layers.BatchNormalization()(b)])
+    outputs = [layers.Dense(1, name="one")(y), layers.Dense(3, "softmax", name="three")(y)]
+    return library.Model([a, b], outputs, name="shared")
+
+
+def with_ops(library):
+    """Ops between the layers."""
+    x = library.layers.Input((4,))
+    y = library.layers.Dense(3)(x)
+    y = library.ops.relu(y) * 2.0 + library.ops.mean(y, axis=-1, keepdims=True)
+    return library.Model(x, [library.layers.Dense(1)(y), library.layers.Dense(3, "softmax")(y)])
+
+
+def nested(library):
+    """A graph in a graph."""
+    inner = shared(library)
+    x = library.layers.Input((4,))
+    one, three = inner([x, library.layers.Dense(4)(x)])
+    return library.Model(x, [one, library.layers.Dense(3, "softmax")(three)])
+
+
+@pytest.mark.parametrize("build", [shared, with_ops, nested], ids=lambda build: build.__name__)
+def test_graphs(build, tmp_path):
+    rng = np.random.default_rng(9)
+    models = [build(library) for library in (keras, db)]
+    x = [rng.normal(size=(ROWS, 4)).astype("float32") for _ in models[0].inputs]
+    y = [rng.normal(size=(ROWS, 1)).astype("float32"), labels_of("one-hot", rng)]
+    x = x[0] if len(x) == 1 else x
+    for library, model in zip((keras, db), models, strict=True):
+        loss = [library.losses.Huber(), library.losses.CategoricalCrossentropy()]
+        model.compile("adam", loss, loss_weights=[0.5, 1.0], metrics=[["mae"], ["accuracy"]])
+    check_both_ways(tmp_path, *models, x, y)
+
+
+def test_losses_and_metrics_by_the_names_of_outputs(tmp_path):
+    rng = np.random.default_rng(10)
+    models = [shared(library) for library in (keras, db)]
+    x = [rng.normal(size=(ROWS, 4)).astype("float32") for _ in range(2)]
+    y = [rng.normal(size=(ROWS, 1)).astype("float32"), labels_of("one-hot", rng)]
+    for model in models:
+        model.compile(
+            "sgd",
+            loss={"one": "mse", "three": "categorical_crossentropy"},
+            loss_weights={"one": 0.5, "three": 1.0},
+            metrics={"one": ["mae"], "three": ["accuracy"]},
+        )
+    check_both_ways(tmp_path, *models, x, y)
+
+
+@pytest.mark.parametrize("build", [shared, nested], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("name", ["m.h5", "m.weights.h5"])
+def test_weights_and_old_files(build, name, tmp_path):
+    """`.h5` of whole models and `.weights.h5`, in both directions."""
+    rng = np.random.default_rng(11)
+    theirs, ours = (build(library) for library in (keras, db))
+    x = [rng.normal(size=(ROWS, 4)).astype("float32") for _ in theirs.inputs]
+    x = x[0] if len(x) == 1 else x
+    whole = name == "m.h5"
+    for source, target, load in (
+        (theirs, ours, db.models.load_model),
+        (ours, theirs, keras.models.load_model),
+    ):
+        path = tmp_path / type(source).__module__.partition(".")[0] / name
+        path.parent.mkdir()
+        source.save(path) if whole else source.save_weights(path)
+        target.set_weights([w * 0.5 for w in target.get_weights()])
+        if whole:
+            target = load(path)
+        else:
+            target.load_weights(path)
+        check_predictions(target, source, x)
 
 
 # the table is whole -------------------------------------------------------------------------------
