@@ -12,6 +12,7 @@ import torch
 from deepbasics import dtypes, tree
 from deepbasics.backends.numpy.backend import as_array
 from deepbasics.backends.torch import replay
+from deepbasics.backends.torch.feed import feed
 from deepbasics.backends.torch.rules import RULES
 from deepbasics.errors import BackendUnavailable
 
@@ -52,14 +53,19 @@ class TorchBackend:
     def tensor(self, value: Any, dtype: str | None = None) -> torch.Tensor:
         """A tensor on this device, cast to `dtype` if it differs."""
         if not isinstance(value, torch.Tensor):
-            array = as_array(value)
-            if not array.flags.writeable or any(s < 0 for s in array.strides):
-                array = array.copy()
-            value = torch.from_numpy(np.asarray(array))
+            value = self._on_host(value)
         wanted = value.dtype if dtype is None else getattr(torch, dtype)
         if value.dtype is wanted and value.device == self._torch_device:
             return value
         return value.to(device=self._torch_device, dtype=wanted)
+
+    @staticmethod
+    def _on_host(value: Any) -> torch.Tensor:
+        """A tensor in the memory of an array, where torch can have it so."""
+        array = as_array(value)
+        if not array.flags.writeable or any(s < 0 for s in array.strides):
+            array = array.copy()
+        return torch.from_numpy(np.asarray(array))
 
     def numpy(self, tensor: Any) -> np.ndarray:
         """The value on the host."""
@@ -174,35 +180,15 @@ class TorchBackend:
         """
         return replay.Step(fn, self.tensor, eager, compiled)
 
-    def feed(self, arrays: Sequence[np.ndarray]) -> "Feed":
+    def feed(self, arrays: Sequence[np.ndarray]) -> Any:
         """See `protocol.Backend`."""
-        return Feed([self.tensor(a) for a in arrays])
+        return feed([self._on_host(a) for a in arrays], self._torch_device)
 
     def unrecordable(self, reason: str) -> None:
         """Note the first reason why the step in progress cannot be replayed."""
         recording = replay.active()
         if recording is not None:
             recording.refuse(reason)
-
-
-class Feed:
-    """Rows of tensors on the device in the order of an epoch."""
-
-    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
-        self._tensors = list(tensors)
-        self._order: torch.Tensor | None = None
-
-    def order(self, order: np.ndarray | None) -> None:
-        """Set the order of the rows; None is their own."""
-        device = self._tensors[0].device
-        self._order = None if order is None else torch.from_numpy(order).to(device)
-
-    def batch(self, start: int, stop: int) -> tuple[torch.Tensor, ...]:
-        """The rows from `start` to `stop` in that order."""
-        if self._order is None:
-            return tuple(t[start:stop] for t in self._tensors)
-        indices = self._order[start:stop]
-        return tuple(t.index_select(0, indices) for t in self._tensors)
 
 
 def _checked_device(name: str) -> torch.device:

@@ -1,12 +1,13 @@
 """Philox4x64-10 in torch integer operations: the bits of `deepbasics.philox`, on the device.
 
-Nothing here waits for the device or copies to it, so it can be captured in a CUDA graph, and a
-replay draws anew from the counter's new value. torch has no arithmetic on unsigned words: they are
-kept in int64, whose products and sums wrap.
+Once the constants are on the device nothing here waits for it or copies to it, so it can be
+captured in a CUDA graph, and a replay draws anew from the counter's new value. torch has no
+arithmetic on unsigned words: they are kept in int64, whose products and sums wrap.
 """
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 
@@ -20,12 +21,15 @@ def _signed(word: int) -> int:
     return word - (word >> 63 << 64)
 
 
-def _pair(words: Key, device: torch.device | str) -> torch.Tensor:
-    """Two words as int64 (2, 1), filled on the device."""
-    pair = torch.empty((2, 1), dtype=torch.int64, device=device)
-    for row, word in zip(pair, words, strict=True):
-        row.fill_(_signed(word))
-    return pair
+@lru_cache(maxsize=256)
+def _constants(key: Key, device: torch.device | str) -> torch.Tensor:
+    """The multipliers, then the key of each round: int64 (1 + ROUNDS, 2, 1), kept on the device."""
+    keys = [
+        tuple((word + n * weyl) % 2**64 for word, weyl in zip(key, WEYL, strict=True))
+        for n in range(ROUNDS)
+    ]
+    words = [[[_signed(word)] for word in pair] for pair in (MULTIPLIERS, *keys)]
+    return torch.tensor(words, dtype=torch.int64, device=device)
 
 
 def _upper(x: torch.Tensor) -> torch.Tensor:
@@ -50,13 +54,12 @@ def bits32(
     """
     n = math.prod(shape)
     blocks = torch.arange(-(-n // HALVES), dtype=torch.int64, device=device)
-    multiplier, weyl, round_key = (_pair(words, device) for words in (MULTIPLIERS, WEYL, key))
+    multiplier, *keys = _constants(key, device)
     even = torch.stack([blocks + counter, torch.zeros_like(blocks)])  # words 0 and 2 of each block
     odd = torch.zeros_like(even)  # words 1 and 3
-    for _ in range(ROUNDS):
+    for round_key in keys:
         upper, lower = _multiply(even, multiplier)
         even, odd = upper.flip(0) ^ odd ^ round_key, lower.flip(0)
-        round_key = round_key + weyl
     words = torch.stack([even[0], odd[0], even[1], odd[1]], dim=1)
     halves = torch.stack([words & _LOW, _upper(words)], dim=2)
     return halves.reshape(-1)[:n].reshape(tuple(shape))

@@ -46,7 +46,7 @@ def listed(x):
 
 def programs(model):
     """The functions that replays run."""
-    return [p for step in model._programs.values() for p in step._programs.values()]
+    return [p for held in model._programs.values() for p in held._recorded._programs.values()]
 
 
 @pytest.fixture
@@ -184,6 +184,17 @@ def test_results_outlive_the_next_call():
     for x, (one, two) in zip(inputs, results, strict=True):
         assert torch.equal(one, x + 1)
         assert torch.equal(two, torch.exp(x + 1))
+
+
+def test_a_dict_of_results_holds_copies_of_weights():
+    from deepbasics import Variable
+    from deepbasics.backends import registry
+
+    weight = Variable([1.0, 2.0])
+    step = registry.active().step(lambda x: {"weight": weight.value, "sum": ops.sum(x)})
+    given = [step(torch.ones(3)) for _ in range(4)][-1]
+    weight.assign([5.0, 6.0])
+    assert (given["weight"].tolist(), float(given["sum"])) == ([1, 2], 3)
 
 
 def test_an_input_and_a_weight_given_back_are_copies():

@@ -143,10 +143,15 @@ def _is_settled(made: Plan, call: Call, constant: set[int]) -> bool:
         return out_is_constant or all(i in made.fixed for i in call.reads)
     if made.memory[out] in made.written:
         return name in _EMPTY  # what is in it is written before it is read
-    if name in _LIKE or all(i in constant for i in call.reads):
+    if name in _LIKE or all(i in constant or _is_from_host(made, i, out) for i in call.reads):
         constant.add(out)
         return True
     return False
+
+
+def _is_from_host(made: Plan, source: int, out: int) -> bool:
+    """Whether a result is an array of the host, brought to the device where the Variables live."""
+    return source in made.fixed and made.tensors[source].device != made.tensors[out].device
 
 
 def _identical(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -105,6 +105,8 @@ def _result(made: Plan, names: _Names) -> str:
         if type(value) in (list, tuple):
             parts = "".join(f"{code(v)}, " for v in value)
             return f"[{parts}]" if type(value) is list else f"({parts})"
+        if type(value) is dict:
+            return f"{{{', '.join(f'{k!r}: {code(v)}' for k, v in value.items())}}}"
         return names.code(value)
 
     return code(made.result)

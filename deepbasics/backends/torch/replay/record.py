@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+from deepbasics.backends.torch.replay import opaque
 
 _active: ContextVar["Recording | None"] = ContextVar("recording", default=None)
 _UNREPEATABLE = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
@@ -105,7 +107,7 @@ class Recording:
         """Write a call down."""
         args, kwargs = references(args, self.ref), references(kwargs, self.ref)
         single = isinstance(result, torch.Tensor)
-        absent = torch.empty(0)  # a gradient that was not asked for: it has a place, nobody reads it
+        absent = torch.empty(0)  # a gradient that nobody asked for still has its place
         results = [result] if single else [absent if r is None else r for r in result or ()]
         self.calls.append(Call(function, args, kwargs, [self.make(r) for r in results], single))
 
@@ -217,7 +219,9 @@ def on_host(function: Callable[..., torch.Tensor], *args: Any) -> torch.Tensor:
     recording = _active.get()
     if recording is None:
         return function(*args)
-    with torch.utils._python_dispatch._disable_current_modes():
+    if recording.portable:
+        return opaque.call(function, *args)
+    with _disable_current_modes():
         result = function(*args)
     recording.append(function, args, {}, result)
     return result

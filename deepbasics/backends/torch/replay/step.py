@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from deepbasics.backends.torch.replay import record
+from deepbasics.backends.torch.replay.fused import Fused
+from deepbasics.backends.torch.replay.graphs import on_cuda
 from deepbasics.backends.torch.replay.plan import Plan, plan
 from deepbasics.backends.torch.replay.program import function
 
@@ -53,7 +55,7 @@ class Step:
     def _record(self, tensors: Sequence[Any], signature: Any) -> Any:
         result, recording = record.record(self.fn, tensors, portable=self.compiled)
         if recording.obstacle is None:
-            self._programs[signature] = self._program(plan(recording), signature)
+            self._programs[signature] = self._program(plan(recording))
         else:
             self.eager = True
             warnings.warn(
@@ -61,21 +63,8 @@ class Step:
             )
         return result
 
-    def _program(self, made: Plan, signature: Any) -> Callable[..., Any]:
-        replayed = function(made)
-        if not self.compiled:
-            return replayed
-        fused = torch.compile(function(made, bare=True), fullgraph=True, dynamic=False)
-
-        def first(*tensors: torch.Tensor) -> Any:
-            """The call that compiles: it fails before anything has been written, if it does."""
-            self._programs[signature] = fused
-            try:
-                return fused(*tensors)
-            except RuntimeError as error:
-                self._programs[signature] = replayed
-                reason = " ".join(str(error).split())[:160]
-                warnings.warn(f"torch.compile failed, so it is not used: {reason}", stacklevel=5)
-                return replayed(*tensors)
-
-        return first
+    def _program(self, made: Plan) -> Callable[..., Any]:
+        program: Callable[..., Any] = function(made)
+        if self.compiled:
+            program = Fused(function(made, bare=True), program)
+        return on_cuda(program) if any(t.is_cuda for t in made.tensors) else program

@@ -1,5 +1,9 @@
 """Random bits by counter: by NumPy on the CPU, on the device elsewhere; the same bits."""
 
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,26 +12,30 @@ from deepbasics.backends.torch.replay.record import compiling, on_host
 from deepbasics.philox import bits32_kernel, mask_kernel
 
 
-def _host_bits32(counter: Tensor, key: tuple[int, int], shape: tuple[int, ...]) -> Tensor:
-    return torch.from_numpy(bits32_kernel(int(counter), key, shape).astype("int64"))
-
-
-def _host_mask(
-    counter: Tensor, key: tuple[int, int], threshold: int, shape: tuple[int, ...]
-) -> Tensor:
-    return torch.from_numpy(mask_kernel(int(counter), key, threshold, shape))
-
-
-def _bits32(counter: Tensor, key: tuple[int, int], shape: tuple[int, ...]) -> Tensor:
-    if counter.device.type == "cpu" and not compiling():
-        return on_host(_host_bits32, counter, key, shape)
+def _drawn_bits32(counter: Tensor, key: tuple[int, int], shape: tuple[int, ...]) -> Tensor:
+    if counter.device.type == "cpu":
+        return torch.from_numpy(bits32_kernel(int(counter), key, shape).astype("int64"))
     return philox.bits32(counter, key, shape, counter.device)
 
 
-def _mask(counter: Tensor, key: tuple[int, int], threshold: int, shape: tuple[int, ...]) -> Tensor:
-    if counter.device.type == "cpu" and not compiling():
-        return on_host(_host_mask, counter, key, threshold, shape)
+def _drawn_mask(
+    counter: Tensor, key: tuple[int, int], threshold: int, shape: tuple[int, ...]
+) -> Tensor:
+    if counter.device.type == "cpu":
+        return torch.from_numpy(mask_kernel(int(counter), key, threshold, shape))
     return philox.bits32(counter, key, shape, counter.device) >= threshold
 
 
-RULES = {"random_bits32": _bits32, "random_mask": _mask}
+def _draw(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """One call where it looks at the counter; and for a compiler, which got the bits wrong."""
+
+    def drawn(counter: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        settings = signature(function).bind(counter, *args, **kwargs).args[1:]
+        if counter.device.type == "cpu" or compiling():
+            return on_host(function, counter, *settings)
+        return function(counter, *settings)
+
+    return drawn
+
+
+RULES = {"random_bits32": _draw(_drawn_bits32), "random_mask": _draw(_drawn_mask)}
