@@ -6,9 +6,9 @@ Each family's module lists its public ops in its `__all__`; a new family is one 
 from deepbasics import symbolic
 from deepbasics.ops import (
     attention,
-    convolution,
     blocks,
     control,
+    convolution,
     core,
     creation,
     crossentropy,
@@ -31,9 +31,9 @@ from deepbasics.ops import (
 
 FAMILIES = (
     attention,
-    convolution,
     blocks,
     control,
+    convolution,
     core,
     creation,
     crossentropy,

@@ -25,12 +25,16 @@ __all__ = [
 Tensor = Any
 
 
-def _unary(name: str, formula: str, ints: bool = False) -> Callable[[Any], Tensor]:
-    """An op of one tensor; ints become floatx unless the op keeps them."""
-    prepare = tensor if ints else float_tensor
+def _unary(
+    name: str, formula: str, ints: bool = False, bools: bool = False
+) -> Callable[[Any], Tensor]:
+    """An op of one tensor; ints become floatx unless the op keeps them, bools ints unless so."""
 
     def op(x: Any) -> Tensor:
-        return call(name, prepare(x))
+        x = tensor(x) if ints else float_tensor(x)
+        if dtype_of(x) == "bool":
+            return x if bools else call(name, tensor(x, "int32"))
+        return call(name, x)
 
     op.__name__ = op.__qualname__ = name
     op.__doc__ = f"{formula}, elementwise; the shape of `x` is kept."
@@ -49,8 +53,8 @@ def _binary(name: str, formula: str) -> Callable[[Any, Any], Tensor]:
 
 
 negative = _unary("negative", "-x", ints=True)
-abs = absolute = _unary("abs", "|x|; the derivative at 0 is 0", ints=True)
-sign = _unary("sign", "-1, 0 or 1", ints=True)
+abs = absolute = _unary("abs", "|x|; the derivative at 0 is 0", ints=True, bools=True)
+sign = _unary("sign", "-1, 0 or 1", ints=True, bools=True)
 square = _unary("square", "x²", ints=True)
 sqrt = _unary("sqrt", "√x")
 rsqrt = _unary("rsqrt", "1 / √x")

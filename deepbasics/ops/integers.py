@@ -37,8 +37,16 @@ bitwise_or = _binary("bitwise_or", "The bits set in either")
 bitwise_xor = _binary("bitwise_xor", "The bits set in exactly one")
 left_shift = bitwise_left_shift = _binary("left_shift", "x · 2 to the power y")
 right_shift = bitwise_right_shift = _binary("right_shift", "The floor of x / 2 to the power y")
-gcd = _binary("gcd", "The greatest common divisor")
-lcm = _binary("lcm", "The least common multiple")
+
+
+def gcd(x1: Any, x2: Any) -> Tensor:
+    """The greatest common divisor; ints, elementwise with broadcasting."""
+    return call("gcd", *pair(_of_ints("gcd", x1), _of_ints("gcd", x2)))
+
+
+def lcm(x1: Any, x2: Any) -> Tensor:
+    """The least common multiple; ints, elementwise with broadcasting."""
+    return call("lcm", *pair(_of_ints("lcm", x1), _of_ints("lcm", x2)))
 
 
 def bitwise_invert(x: Any) -> Tensor:

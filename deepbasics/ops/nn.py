@@ -22,8 +22,8 @@ Tensor = Any
 
 
 def relu(x: Any) -> Tensor:
-    """max(x, 0); the derivative at 0 is 0."""
-    return call("relu", float_tensor(x))
+    """max(x, 0); the derivative at 0 is 0. Ints stay ints."""
+    return call("relu", tensor(x))
 
 
 def relu6(x: Any) -> Tensor:

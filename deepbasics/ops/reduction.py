@@ -72,7 +72,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 def _arg(name: str, word: str) -> Any:
     def op(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        x = tensor(x)
+        x = _counted(x, None)
         if axis is None:
             flat = call("reshape", x, shape=(-1,))
             index = call(name, flat, axis=0)
@@ -124,7 +124,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Tensor:
-    """The product over `axis`; bools and small ints count as int32. Its gradient is right at zeros."""
+    """The product over `axis`; bools and small ints count as int32. Right at zeros too."""
     x = _summed(x, dtype)
     over = axes(axis, len(x.shape))
     kept = tuple(1 if a in over else n for a, n in enumerate(x.shape))
@@ -161,9 +161,15 @@ def _summed(x: Any, dtype: str | None = None) -> Tensor:
     return tensor(x, small[d]) if dtype is None and d in small else x
 
 
+def _counted(x: Any, dtype: str | None) -> Tensor:
+    """In the dtype of running sums: the one asked for; bools count as int32."""
+    x = tensor(x, dtype)
+    return tensor(x, "int32") if dtype_of(x) == "bool" else x
+
+
 def cumsum(x: Any, axis: int | None = None, dtype: str | None = None) -> Tensor:
     """Running sums along `axis` (None: over the flattened tensor)."""
-    x, over = _along(_summed(x, dtype), axis)
+    x, over = _along(_counted(x, dtype), axis)
     return call("cumsum", x, axis=over)
 
 
@@ -172,7 +178,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: str | None = None) -> Tensor
 
     The gradient is right at zeros too: log₂ n products, of a distance that doubles each time.
     """
-    x, over = _along(_summed(x, dtype), axis)
+    x, over = _along(_counted(x, dtype), axis)
     n, reach = x.shape[over], 1
     before = (slice(None),) * over
     while reach < n:
