@@ -13,7 +13,7 @@ from deepbasics.layers.scope import call_scope
 from deepbasics.random import set_random_seed
 from deepbasics.testing.checks import REFERENCE
 from deepbasics.testing.evaluate import floats, floatx
-from deepbasics.testing.networks import LayerCase, NetCase, OptimizerCase, small
+from deepbasics.testing.networks import LayerCase, NetCase, OptimizerCase, small, take
 from deepbasics.testing.tolerances import (
     LAYER,
     RUN,
@@ -28,13 +28,16 @@ from deepbasics.variables import Variable
 Named = dict[str, np.ndarray]
 
 
-def compare_all(got: Named, want: Named, tolerance: Tolerance, what: str, size: float = 0) -> float:
-    """Compare tensors by name, each in relation to its largest element (or to `size`)."""
+def compare_all(
+    got: Named, want: Named, tolerance: Tolerance, what: str, size: float = 0, least: float = 0
+) -> float:
+    """Compare tensors by name, each in relation to its largest element, at least to `least`; or all
+    to `size`.
+    """
     if got.keys() != want.keys():
         raise AssertionError(f"{what}: {sorted(got)} instead of {sorted(want)}")
-    return max(
-        compare(got[k], want[k], tolerance, f"{what}: {k}", size or size_of(want[k])) for k in want
-    )
+    sizes = {k: size or max(size_of(want[k]), least) for k in want}
+    return max(compare(got[k], want[k], tolerance, f"{what}: {k}", sizes[k]) for k in want)
 
 
 # layer --------------------------------------------------------------------------------------------
@@ -78,7 +81,8 @@ def check_layer(
     """Output and gradients are those of the reference."""
     want = layer_values(case, REFERENCE, dtype, training, seed)
     got = layer_values(case, backend, dtype, training, seed)
-    return compare_all(got, want, LAYER[dtype], f"{case} in {dtype}")
+    what = f"{case} in {dtype}"
+    return compare_all(got, want, LAYER[dtype], what, least=case.terms)
 
 
 # step ---------------------------------------------------------------------------------------------
@@ -130,8 +134,9 @@ def loss_curve(
         model = case.make()
         losses = []
         for _ in range(steps):
-            rows = rng.permutation(len(x))[: case.batch_size]
-            losses.append(model.train_on_batch(x[rows], y[rows], return_dict=True)["loss"])
+            rows = rng.permutation(len(tree.flatten(x)[0]))[: case.batch_size]
+            batch = take((x, y), rows)
+            losses.append(model.train_on_batch(*batch, return_dict=True)["loss"])
     return np.array(losses)
 
 

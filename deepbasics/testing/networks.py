@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import layers, optimizers
+from deepbasics import layers, optimizers, tree
 from deepbasics.layers import Dense, Dropout
 from deepbasics.models import Sequential
 from deepbasics.optimizers import schedules
@@ -14,13 +14,17 @@ from deepbasics.optimizers import schedules
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer of this class with these settings, and the shape of an input."""
+    """A layer of this class with these settings, and the shape of an input.
+
+    `terms`: the size of terms that cancel in a gradient, where that is larger than the gradient.
+    """
 
     name: str
     shape: tuple[int, ...]
     arguments: tuple[Any, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    terms: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.name}-{self.label}" if self.label else self.name
@@ -105,15 +109,20 @@ OPTIMIZERS = [
 
 @dataclass(frozen=True)
 class NetCase:
-    """A compiled network, the data it learns from, and the size of its batches."""
+    """A compiled network, the nests of arrays it learns from, and the size of its batches."""
 
     name: str
     make: Callable[[], Any]
-    data: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
+    data: Callable[[np.random.Generator], tuple[Any, Any]]
     batch_size: int
 
     def __str__(self) -> str:
         return self.name
+
+
+def take(data: Any, rows: Any) -> Any:
+    """Some rows of each array in a nest."""
+    return tree.map(lambda array: array[rows], data)
 
 
 def _compiled(model: Any, optimizer: Any, loss: str) -> Any:

@@ -8,9 +8,10 @@ import pytest
 import deepbasics
 from deepbasics import ops, tree
 from deepbasics.backends import registry
+from deepbasics.layers.scope import call_scope
 from deepbasics.random import set_random_seed
 from deepbasics.testing import cases, checks, evaluate
-from deepbasics.testing.networks import small
+from deepbasics.testing.networks import small, take
 from deepbasics.variables import Variable
 
 ROWS = [*cases.PRIMITIVES, *cases.DERIVED, *cases.LOSSES]
@@ -77,12 +78,13 @@ def trained(case, eager, steps=5):
     model.run_eagerly = eager
     x, y = case.data(np.random.default_rng(0))
     rows = case.batch_size * steps - case.batch_size // 2  # the last batch is smaller
+    weights = np.linspace(0.5, 1.5, len(tree.flatten(x)[0]))
     history = model.fit(
-        x[:rows], y[:rows], case.batch_size, epochs=3, verbose=0,
-        validation_data=(x[:20], y[:20]), sample_weight=np.linspace(0.5, 1.5, len(x))[:rows],
+        *take((x, y), slice(rows)), case.batch_size, epochs=3, verbose=0,
+        validation_data=take((x, y), slice(20)), sample_weight=weights[:rows],
     )  # fmt: skip
     state = [v.numpy() for v in (*model.weights, *model.optimizer.variables)]
-    outputs = model.predict(x[:7], verbose=0)
+    outputs = model.predict(take(x, slice(7)), verbose=0)
     return history.history, [*state, *plain(outputs)]
 
 
@@ -112,13 +114,17 @@ def test_every_optimizer_replays(case, backend):
 @pytest.mark.parametrize("case", cases.LAYERS, ids=str)
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 def test_every_layer_replays(case, training, backend):
+    rng = np.random.default_rng(0)
+    batches = [[single(x) for x in case.draw(rng)] for _ in range(4)]
+
     def make():
         layer = case.make()
-        layer(np.zeros(case.shape, "float32"))
+        case.apply(layer, batches[0])
 
-        def step(x):
+        def step(*inputs):
             def scalar():
-                y = layer(x, training=training)
+                with call_scope(training):
+                    y = case.apply(layer, list(inputs))
                 return ops.sum(evaluate.floats(tree.flatten(y))[0]), y
 
             _, y, grads = registry.active().gradients(scalar, layer.trainable_weights)
@@ -126,10 +132,13 @@ def test_every_layer_replays(case, training, backend):
 
         return step, layer.weights
 
-    rng = np.random.default_rng(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert_replays(make, [(rng.normal(size=case.shape).astype("float32"),) for _ in range(4)])
+        assert_replays(make, [tuple(batch) for batch in batches])
+
+
+def single(x):
+    return x.astype("float32") if x.dtype.kind == "f" else x
 
 
 def test_what_a_step_returned_stays_as_it_was(backend):
