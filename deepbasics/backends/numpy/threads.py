@@ -20,6 +20,7 @@ import numpy as np
 WORTH = 1 << 24  # floating-point operations below which threads cost more than they bring
 _pool: Any = None
 _lock = threading.Lock()
+_here = threading.local()
 _inside = 0  # how many calls of `shared` are in progress
 _threads_before = 1
 
@@ -29,7 +30,8 @@ def shared(work: Callable[[Any], None], parts: Sequence[Any], operations: float)
 
     `work` is called once for each part, in any order; an error in one is raised here.
     """
-    if len(parts) < 2 or operations < WORTH or _blas_threads is None:
+    few = len(parts) < 2 or operations < WORTH
+    if few or _blas_threads is None or getattr(_here, "is_worker", False):
         for part in parts:
             work(part)
         return
@@ -41,6 +43,7 @@ def shared(work: Callable[[Any], None], parts: Sequence[Any], operations: float)
         queue = iter(parts)
 
         def worker(_: int) -> None:
+            _here.is_worker = True  # what it shares out in turn, it does itself
             while True:
                 with _lock:
                     part = next(queue, None)
