@@ -33,6 +33,7 @@ from deepbasics.layers.convolution_transpose import (
 )
 from deepbasics.layers.core import Activation, Dense, Dropout, Flatten, Identity, Reshape
 from deepbasics.layers.embedding import Embedding, Masking
+from deepbasics.layers.function_layer import Lambda
 from deepbasics.layers.inputs import Input, InputLayer
 from deepbasics.layers.lookup import deserialize, serialize
 from deepbasics.layers.merging import (
@@ -161,6 +162,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

@@ -89,7 +89,7 @@ def read(dataset: Any, file: object, member: str = "", nan: bool = False) -> np.
     """The numbers of a dataset. Raises UnreadableFile, also if there is a NaN unless `nan`."""
     where = f"{member}:{dataset.name}" if member else dataset.name
     with guarded(file, where):
-        array = np.asarray(dataset[()])
+        array = _widened(dataset[()]) if _is_bfloat16(dataset) else np.asarray(dataset[()])
         if not nan and array.dtype.kind == "f" and np.isnan(array).any():
             raise ValueError(HAS_NAN)
     return array
@@ -118,7 +118,8 @@ def _walk(group: Any, path: str, found: Groups, seen: set[int], depth: int = 0) 
 def _check(item: Any, where: str) -> None:
     if not isinstance(item, library().Dataset):
         raise ValueError(f"{where!r} is no dataset")
-    if item.dtype.kind not in "fiub" or item.dtype.itemsize > 8:
+    plain = item.dtype.kind in "fiub" and item.dtype.itemsize <= 8
+    if not plain and not _is_bfloat16(item):
         raise ValueError(f"{where!r} has dtype {item.dtype}; weights are plain numbers")
     if item.shape is None:
         raise ValueError(f"{where!r} is empty")
@@ -129,3 +130,13 @@ def _check(item: Any, where: str) -> None:
         raise ValueError(f"{where!r} is packed by an unknown filter, {sorted(unknown)}")
     if item.chunks is None and item.nbytes and item.id.get_storage_size() < item.nbytes:
         raise ValueError(f"{where!r} has shape {item.shape}, and no room for so much")
+
+
+def _is_bfloat16(dataset: Any) -> bool:
+    """Whether these are pairs of bytes that Keras calls bfloat16, which HDF5 has no type for."""
+    return dataset.dtype.str == "|V2" and str(dataset.attrs.get("dtype")) == "bfloat16"
+
+
+def _widened(pairs: Any) -> np.ndarray:
+    """bfloat16 as float32: the upper half of its bits."""
+    return (np.asarray(pairs).view("uint16").astype("uint32") << 16).view("float32")

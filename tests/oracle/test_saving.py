@@ -374,3 +374,36 @@ def test_only_public_names_of_keras_are_stored(backend, tmp_path):
         for part in module.split(".")[1:]:
             home = getattr(home, part)
         assert hasattr(home, name), (module, name)
+
+
+# odds and ends ------------------------------------------------------------------------------------
+
+
+def halved(x):
+    return x / 2
+
+
+def test_a_lambda_of_a_function_with_a_name(tmp_path):
+    known = {"halved": halved}
+    theirs, ours = (
+        library.Sequential([library.Input((3,)), library.layers.Lambda(halved)])
+        for library in (keras, db)
+    )
+    theirs.save(tmp_path / "theirs.keras")
+    ours.save(tmp_path / "ours.keras")
+    x = np.ones((2, 3), "float32")
+    here = db.models.load_model(tmp_path / "theirs.keras", known, safe_mode=False)
+    there = keras.models.load_model(tmp_path / "ours.keras", known, safe_mode=False)
+    np.testing.assert_array_equal(predicted(here, x), x / 2)
+    np.testing.assert_array_equal(predicted(there, x), x / 2)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_weights_of_other_dtypes(dtype, tmp_path):
+    layer = keras.layers.Dense(2, dtype=dtype)
+    theirs = keras.Sequential([keras.Input((3,), dtype=dtype), layer])
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    expected = keras.ops.convert_to_numpy(keras.ops.cast(layer.kernel, "float32"))
+    ours = db.Sequential([db.Input((3,)), db.layers.Dense(2)])
+    ours.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(ours.get_weights()[0], expected)

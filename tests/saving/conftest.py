@@ -14,9 +14,9 @@ def trained():
     model = db.Sequential(
         [
             layers.Input((4,)),
-            layers.Dense(3, "relu", kernel_regularizer="l2"),
+            layers.Dense(3, "relu", kernel_regularizer="l2", name="dense"),
             layers.Dropout(0.3),
-            layers.Dense(2),
+            layers.Dense(2, name="dense_1"),
         ]
     )
     schedule = db.optimizers.schedules.ExponentialDecay(0.05, 3, 0.5)

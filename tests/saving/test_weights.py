@@ -336,3 +336,53 @@ def test_an_optimizer_of_unknown_form_starts_afresh(backend, tmp_path):
     with pytest.warns(UserWarning, match="starts afresh"):
         model = db.models.load_model(tmp_path / "old.h5")
     assert int(model.optimizer.iterations) == 0
+
+
+# graphs of Keras 2 --------------------------------------------------------------------------------
+
+BRANCH = {**SECOND, "activation": "linear"}
+GRAPH = {
+    "name": "graph",
+    "layers": [
+        {
+            "class_name": "InputLayer",
+            "name": "in",
+            "config": {"batch_input_shape": [None, 4], "dtype": "float32", "name": "in"},
+            "inbound_nodes": [],
+        },
+        {
+            "class_name": "Dense",
+            "name": "first",
+            "config": {k: v for k, v in DENSE.items() if k != "batch_input_shape"},
+            "inbound_nodes": [[["in", 0, 0, {}]]],
+        },
+        {
+            "class_name": "Dense",
+            "name": "second",
+            "config": BRANCH,
+            "inbound_nodes": [[["first", 0, 0, {}]]],
+        },
+        {
+            "class_name": "Concatenate",
+            "name": "both",
+            "config": {"name": "both", "axis": -1},
+            "inbound_nodes": [[["first", 0, 0, {}], ["second", 0, 0, {}]]],
+        },
+    ],
+    "input_layers": [["in", 0, 0]],
+    "output_layers": [["both", 0, 0]],
+}
+
+
+@pytest.mark.parametrize("class_name", ["Model", "Functional"])
+def test_a_graph_of_keras_2_is_read(backend, tmp_path, class_name):
+    weights = old_weights()
+    with h5py.File(tmp_path / "old.h5", "w") as root:
+        root.attrs["model_config"] = json.dumps({"class_name": class_name, "config": GRAPH})
+        write_keras_2_weights(root.create_group("model_weights"), weights)
+    model = db.models.load_model(tmp_path / "old.h5")
+    x = np.random.default_rng(1).normal(size=(5, 4)).astype("float32")
+    first, _, second = weights.values()
+    hidden = np.maximum(x @ first["kernel"] + first["bias"], 0)
+    expected = np.concatenate([hidden, hidden @ second["kernel"] + second["bias"]], axis=1)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
