@@ -4,6 +4,7 @@ import io
 import os
 import re
 import shlex
+import tomllib
 import warnings
 from contextlib import redirect_stdout
 from functools import cache
@@ -136,3 +137,10 @@ def test_the_architecture_names_every_room():
     rooms -= {"__init__", "__main__", "_recipes"}
     absent = {room for room in rooms if f"`{room}" not in text and f"**{room}**" not in text}
     assert not absent, "give them a place in the table of section 2"
+
+
+def test_the_readme_names_the_extras_that_there_are():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    section = (ROOT / "README.md").read_text(encoding="utf8").partition("## A model")[0]
+    named = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert sorted(named) == sorted(project["optional-dependencies"])
