@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from deepbasics.ops.call import call, dtype_of, tensor
+from deepbasics.ops.creation import full
 from deepbasics.ops.elementwise import add, multiply, where
 from deepbasics.ops.nn import softmax
 from deepbasics.ops.shape import broadcast_to, expand_dims, reshape, swapaxes
@@ -60,7 +61,7 @@ def dot_product_attention(
 
 def attention_weights(scores: Any, mask: Any = None, is_causal: bool = False) -> Tensor:
     """softmax(scores) over the last axis, of the places that the mask leaves."""
-    low = -0.7 * float(np.finfo(dtype_of(scores)).max)
+    low = full((), -0.7 * float(np.finfo(dtype_of(scores)).max), dtype_of(scores))
     if is_causal:
         scores = where(np.tri(*scores.shape[-2:], dtype=bool), scores, low)
     return softmax(scores if mask is None else where(mask, scores, low))

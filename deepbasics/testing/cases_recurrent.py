@@ -51,7 +51,7 @@ def _attention(label: str, *masks: Draw, causal: bool = False) -> Case:
         mask = mask[0] if mask else None
         return call("attention", q, k, v, mask, scale=0.5, causal=causal)[0]
 
-    return Case("attention", (QUERY, KEY, VALUE, *masks), run, {}, "layer", True, "", label)
+    return Case("attention", (QUERY, KEY, VALUE, *masks), run, {}, "layer", False, "", label)
 
 
 PRIMITIVES = [
@@ -67,7 +67,7 @@ PRIMITIVES = [
 def _dot_product(label: str, *more: Draw, groups: int = 4, **settings: Any) -> Case:
     draws = (Draw("b n 4 k"), Draw(f"b m {groups} k"), Draw(f"b m {groups} a"), *more)
     function = ops.dot_product_attention
-    return Case("dot_product_attention", draws, function, settings, "layer", True, "", label)
+    return Case("dot_product_attention", draws, function, settings, "layer", False, "", label)
 
 
 DERIVED = [

@@ -19,11 +19,14 @@ BACK = {"go_backwards": True, **FULL}
 class SequenceCase(LayerCase):
     """A layer of several inputs, of ids (`below`), with further arguments of the call (`given`).
 
+    `whole`: the ids are floats.
+
     `shape` has the shape of each input; `takes` says how the call takes them: "list", "each", or
     "states" for those after the first.
     """
 
     below: int = 0
+    whole: bool = False
     given: Any = None
     takes: str = "list"
     maker: Callable[[], Any] | None = None
@@ -36,7 +39,8 @@ class SequenceCase(LayerCase):
         """The inputs."""
         shapes = self.shape if isinstance(self.shape[0], tuple) else (self.shape,)
         if self.below:
-            return [rng.integers(0, self.below, shape) for shape in shapes]
+            ids = [rng.integers(0, self.below, shape) for shape in shapes]
+            return [x.astype("float64") for x in ids] if self.whole else ids
         return [rng.uniform(-2, 2, shape) for shape in shapes]
 
     def apply(self, layer: Any, inputs: list[Any]) -> Any:
@@ -91,7 +95,7 @@ IDS = [
     _layer("Embedding", (3, 5), 7, 4, how={"below": 7}),
     _layer("Embedding", (40, 5), 3, 2, label="often", how={"below": 3}, mask_zero=True),
     _layer("Masking", (3, 5, 4)),
-    _layer("Masking", (3, 5, 2), 1.0, label="value", how={"below": 2}),
+    _layer("Masking", (3, 5, 2), 1.0, label="value", how={"below": 2, "whole": True}),
 ]
 
 STEPS = (3, 5, 4)
@@ -156,13 +160,13 @@ RECURRENT = [
 
 QUERY, SOURCE = (2, 5, 4), (2, 3, 6)
 PLACES = np.random.default_rng(9).random((2, 5, 3)) < 0.7
-EACH = {"takes": "each"}
+EACH = {"takes": "each", "terms": 1.0}  # softmax does not see the bias of the key
 MASKS = [np.array([[1, 1, 1, 0, 0], [1] * 5], bool), np.array([[1, 0, 1], [0, 1, 1]], bool)]
 
 
 def _multi(label: str, *arguments: Any, given: Any = None, **settings: Any) -> SequenceCase:
     return SequenceCase("MultiHeadAttention", (QUERY, SOURCE), arguments or (2, 3), settings, label,
-                        takes="each", given=given)  # fmt: skip
+                        takes="each", given=given, terms=1.0)  # fmt: skip
 
 
 ATTENTION = [

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from deepbasics.backends.numpy.rules.elementwise import add, multiply, subtract
+from deepbasics.backends.numpy.rules.elementwise import add, logical_and, multiply, subtract, where
 from deepbasics.backends.numpy.rules.nn import matmul
-from deepbasics.backends.numpy.rules.reduction import sum_
+from deepbasics.backends.numpy.rules.reduction import any_, sum_
 from deepbasics.backends.numpy.rules.shape import transpose
 from deepbasics.backends.numpy.trace import primitive
 
@@ -27,12 +27,22 @@ def _swapped(x):
     return transpose(x, axes=(0, 1, 3, 2))
 
 
+def _some(mask, causal, shape):
+    """Which steps may attend to anything, (…, steps, 1); the others' weights do not change."""
+    if causal:
+        mask = logical_and(mask, np.tri(*shape, dtype=bool))
+    return any_(mask, axis=(len(mask.shape) - 1,), keepdims=True)
+
+
 def _attention_joint(g, y, q, k, v, mask, scale, causal):
     g, g_weights = g
     _, weights = y
     dweights = add(matmul(g, _swapped(v)), g_weights)
     total = sum_(multiply(dweights, weights), axis=(3,), keepdims=True)
     dscores = multiply(multiply(weights, subtract(dweights, total)), scale)
+    if mask is not None:
+        some = _some(mask, causal, tuple(weights.shape[2:]))
+        dscores = where(some, dscores, 0.0)
     dq, dk = matmul(dscores, k), matmul(_swapped(dscores), q)
     return dq, dk, matmul(_swapped(weights), g), None
 

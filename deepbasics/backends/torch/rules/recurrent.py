@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from deepbasics.backends.torch.replay.record import active
+
 _VF = torch._VF
 _TAIL = (True, 1, 0.0)  # biases, layers, dropout
 
@@ -30,6 +32,8 @@ def _masked(
     kernel: Callable[..., Any], x: Tensor, states: tuple[Tensor, ...], weights: Any, mask: Tensor
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All h, and the last states, each (1, batch, units)."""
+    if (recording := active()) is not None:
+        recording.refuse("a masked recurrence is run on as many steps as the mask shows")
     order = torch.argsort(~mask, dim=0, stable=True)
     counts = mask.sum(0)
     closed = torch.gather(x, 0, order[..., None].expand_as(x))
