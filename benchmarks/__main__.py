@@ -11,6 +11,7 @@ from benchmarks.profile import profile
 from benchmarks.rows import NETS, ROWS
 
 RESULTS = Path(__file__).parent / "results"
+NOT_QUICK = {"churn", "gender", "xor-recipe", "torch-fused", "torch-compile"}
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -21,7 +22,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     add("--columns", help="some columns alone, e.g. deepbasics-numpy,by-hand")
     add("--repeats", type=int, help="rounds, 9 unless --quick")
     add("--seconds", type=float, help="seconds for each cell in each round, 0.5 unless --quick")
-    add("--quick", action="store_true", help="3 rounds of 0.1 s: to see that it works")
+    add("--quick", action="store_true", help="3 rounds of 0.1 s of some cells: does it work?")
     add("--device", default="cpu", help='"cuda" runs the columns that can, on the GPU')
     add("--threads", type=int, default=machine.cores(), help="for all columns; all cores")
     add("--out", type=Path, help="folder of the report; a whole run writes to benchmarks/results")
@@ -30,9 +31,10 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def names(given: str | None, known: list[str]) -> list[str]:
+def names(given: str | None, known: list[str], quick: bool = False) -> list[str]:
     """Those asked for, or all. Exits with the known ones where one is unknown."""
-    asked = given.split(",") if given else known
+    usual = [name for name in known if not (quick and name in NOT_QUICK)]
+    asked = given.split(",") if given else usual
     unknown = [name for name in asked if name not in known]
     if unknown:
         sys.exit(f"Unknown: {', '.join(unknown)}. There are: {', '.join(known)}.")
@@ -44,8 +46,8 @@ def plan(options: argparse.Namespace) -> measure.Plan:
     columns = [c for c in COLUMNS if options.device == "cpu" or COLUMNS[c].on_gpu]
     repeats, seconds = (3, 0.1) if options.quick else (9, 0.5)
     return measure.Plan(
-        names(options.rows, list(ROWS)),
-        names(options.columns, columns),
+        names(options.rows, list(ROWS), options.quick),
+        names(options.columns, columns, options.quick),
         options.repeats or repeats,
         options.seconds or seconds,
         options.device,

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from benchmarks.pool import Worker, import_time
@@ -31,8 +32,10 @@ def run(plan: Plan) -> Samples:
         rows = list(group)
         print(f"{', '.join(rows)} ...", file=sys.stderr, flush=True)
         cells = _network(plan, net, rows) if net else _imports(plan)
+        start = perf_counter()
         for row, column, value in cells:
             _keep(found[row], column, value)
+        print(f"  {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return found
 
 
