@@ -16,6 +16,7 @@ from deepbasics.ops import (
     elementwise,
     fourier,
     gradients,
+    image,
     indexing,
     integers,
     linalg,
@@ -28,6 +29,8 @@ from deepbasics.ops import (
     sorting,
     statistics,
 )
+
+assert image  # a namespace of its own, `ops.image`, as Keras has it
 
 FAMILIES = (
     attention,

@@ -16,6 +16,8 @@ def tensor(x: Any, dtype: str | None = None) -> Tensor:
     """A tensor of the active backend."""
     if isinstance(x, Variable):
         x = x.value
+    elif dtype is not None and type(x) in SCALARS:
+        x = np.asarray(x)  # a float64, so that floatx does not round what `dtype` can hold
     return registry.active().tensor(x, dtype)
 
 

@@ -82,10 +82,8 @@ PLACED = [
     op("segment_sum", MATRIX, Draw("n", kind="ids", below="k"), kind="reduction", num_segments=3),
     op("segment_sum", Draw("m"), PLACES, kind="reduction", label="all"),
     op("segment_prod", MATRIX, Draw("n", kind="ids", below="a"), kind="reduction", num_segments=3),
-    *(
-        _exact(f"segment_{end}", Draw("m k"), Draw("m", kind="ids", below="a"), num_segments=1)
-        for end in ("max", "min")
-    ),
+    *(Case(name, (Draw("m k"),), lambda x, f=getattr(ops, name): f(x, (1, 0, 1, 1, 0), 2), {},
+           "exact", True, "") for name in ("segment_max", "segment_min")),
     *(_exact(f"segment_{end}", Draw("m", kind="int"), PLACES, label="ints", num_segments=4)
       for end in ("max", "min")),
     _exact("take", BLOCK, IDS, label="last", axis=2),

@@ -159,7 +159,7 @@ def _add_at(x, indices, axis, shape, out=None):
         out = np.zeros(shape, x.dtype)
     else:
         out.fill(0)
-    if axis == 0 and out.ndim > 1 and out.flags.c_contiguous:
+    if axis == 0 and out.ndim > 1 and out.size and out.flags.c_contiguous:
         _add_rows(x, indices, out)
     else:
         np.add.at(out, (slice(None),) * axis + (indices,), x)
