@@ -63,6 +63,9 @@ class SymbolicTensor:
     __hash__ = object.__hash__
 
 
+KerasTensor = SymbolicTensor
+
+
 class Node:
     """One call of a layer or op on symbolic tensors; `outputs` is the nest that it gives."""
 

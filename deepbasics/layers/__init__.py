@@ -34,6 +34,7 @@ from deepbasics.layers.convolution_transpose import (
 from deepbasics.layers.core import Activation, Dense, Dropout, Flatten, Identity, Reshape
 from deepbasics.layers.embedding import Embedding, Masking
 from deepbasics.layers.function_layer import Lambda
+from deepbasics.layers.input_spec import InputSpec
 from deepbasics.layers.inputs import Input, InputLayer
 from deepbasics.layers.lookup import deserialize, serialize
 from deepbasics.layers.merging import (
@@ -89,6 +90,9 @@ from deepbasics.layers.recurrent import (
     GRU,
     LSTM,
     RNN,
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
     GRUCell,
     LSTMCell,
     SimpleRNN,
@@ -137,6 +141,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -161,6 +168,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "LSTMCell",
     "Lambda",
     "Layer",

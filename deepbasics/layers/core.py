@@ -80,11 +80,7 @@ class Dense(Layer):
 
     def call(self, inputs: Any) -> Any:
         """`activation(inputs @ kernel + bias)`."""
-        if inputs.shape[-1] != self.kernel.shape[0]:
-            raise ValueError(
-                f"Dense layer {self.name!r} was built for {self.kernel.shape[0]} features; it got "
-                f"inputs of shape {tuple(inputs.shape)}, with {inputs.shape[-1]}."
-            )
+        self._check(inputs.shape)
         y = ops.matmul(inputs, self.kernel)
         if self.use_bias:
             y = ops.add(y, self.bias)
@@ -92,7 +88,15 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's, with `units` last."""
+        self._check(input_shape)
         return (*input_shape[:-1], self.units)
+
+    def _check(self, shape: Shape) -> None:
+        if self.built and shape[-1] != self.kernel.shape[0]:
+            raise ValueError(
+                f"Dense layer {self.name!r} was built for {self.kernel.shape[0]} features; it got "
+                f"inputs of shape {tuple(shape)}, with {shape[-1]}."
+            )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

@@ -87,6 +87,21 @@ class Model(Training, LegacyMethods, Saving, Layer):
         seen = {id(layer) for layer in found}
         return iter([*found, *(layer for layer in super().sublayers() if id(layer) not in seen)])
 
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, for inputs of this shape, or nest of shapes, with None for the batch.
+
+        Not needed before `fit` or a call, which build.
+        """
+        if self._graph is None:
+            x = map_shapes(lambda shape: SymbolicTensor(shape, self.dtype), input_shape)
+            self._inputs_form, self._outputs_form = x, self.compute_output_spec(x)
+
+    def _build(self, *args: Any, **kwargs: Any) -> None:
+        """At a call: that will build the layers, if no subclass says how."""
+        if type(self).build is not Model.build:
+            super()._build(*args, **kwargs)
+        self.built = True
+
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Runs the graph; a subclass without one writes its own."""
         if self._graph is None:
