@@ -20,7 +20,7 @@ from deepbasics import (
     tree,
 )
 from deepbasics.backends import registry
-from deepbasics.layers import scope, signatures
+from deepbasics.layers import input_spec, scope, signatures
 from deepbasics.layers.shapes import map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
@@ -56,6 +56,7 @@ class Layer:
     array([1., 2.], dtype=float32)
     """
 
+    input_spec: Any = None  # an InputSpec or a nest of them, checked at each call
     supports_masking = False  # by default, whether the class defines compute_mask
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -295,22 +296,23 @@ class Layer:
 
     # calling --------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if need be, then `call`; `training=` decides for all layers within."""
-        if symbolic.found(inputs, args, kwargs):
-            return self._call_symbolically(inputs, *args, **kwargs)
+        first = parameters(type(self).call)[0]
+        if not args and first in kwargs:
+            args = (kwargs.pop(first),)
+        if symbolic.found(args, kwargs):
+            return self._call_symbolically(*args, **kwargs)
         training = kwargs.pop("training", None)
         outermost = scope.current() is None
         place = naming.at(self.name)
         with scope.call_scope(training) as call, self._own_backend(outermost), place:
-            given, inputs = inputs, self._prepare(inputs)
-            masks.carry(given, inputs)
-            if not self.built:
-                self._build_for(inputs, *args, **kwargs)
+            args, kwargs = self._prepared(args, kwargs)
+            self._make_ready(args, kwargs)
             if "training" in parameters(type(self).call):
                 kwargs["training"] = call.training
-            mask = self._fill_masks(inputs, args, kwargs)
-            outputs = self.call(inputs, *args, **kwargs)
+            inputs, mask = args[0], self._fill_masks(args, kwargs)
+            outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self.add_loss(self._activity_penalty(outputs))
             self._hand_on(mask, inputs, outputs)
@@ -320,26 +322,33 @@ class Layer:
 
     def _call_symbolically(self, *args: Any, **kwargs: Any) -> Any:
         kwargs = {k: v for k, v in kwargs.items() if v is not None}
-        if not self.built:
-            self._build_for(*args, **kwargs)
+        self._make_ready(args, kwargs)
         return symbolic.connect(self, args, kwargs)
+
+    def _make_ready(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Check the inputs, and build what is not built."""
+        if self.input_spec is not None:
+            input_spec.check(self, args[0])
+        if not self.built:
+            given = self._arguments(args, kwargs)
+            self._build(**signatures.shape_arguments(type(self).build, given))
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """What `call` was given, by name."""
         return {**dict(zip(parameters(type(self).call), args, strict=False)), **kwargs}
 
-    def _fill_masks(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _fill_masks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Put masks into the arguments that `call` has for them; returns that of the inputs."""
         slots = mask_slots(type(self).call)
         if slots:
-            positional = parameters(type(self).call)[: 1 + len(args)]
-            given = self._arguments((inputs, *args), kwargs)
+            positional = parameters(type(self).call)[: len(args)]
+            given = self._arguments(args, kwargs)
             for slot, tensors in slots.items():
                 if slot not in positional and given.get(slot) is None:
                     kwargs[slot] = masks.mask_of(given.get(tensors))
             if given.get("mask") is not None:
                 return given["mask"]
-        return masks.mask_of(inputs)
+        return masks.mask_of(args[0])
 
     def _hand_on(self, mask: Any, inputs: Any, outputs: Any) -> None:
         """Give the outputs their masks; a mask that this layer cannot use is said to be lost."""
@@ -377,6 +386,16 @@ class Layer:
         first = outputs[0] if isinstance(outputs, (list, tuple)) else outputs
         return self.activity_regularizer(outputs) / float(first.shape[0])
 
+    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The arguments with the arrays among them as tensors, which keep their masks."""
+        first, *rest = args
+        ready = (self._prepare(first), *(self._prepare(a) if _holds_arrays(a) else a for a in rest))
+        masks.carry(first, ready[0])
+        for given, tensors in zip(rest, ready[1:], strict=True):
+            if tensors is not given:
+                masks.carry(given, tensors)
+        return ready, {k: self._prepare(v) if _holds_arrays(v) else v for k, v in kwargs.items()}
+
     def _prepare(self, inputs: Any) -> Any:
         """Tensors; floats in the layer's dtype."""
         if isinstance(inputs, (list, tuple)) and any(hasattr(x, "shape") for x in inputs):
@@ -387,10 +406,6 @@ class Layer:
         if self.autocast and dtypes.is_float(ops.dtype(x)):
             x = ops.cast(x, self.dtype)
         return x
-
-    def _build_for(self, *args: Any, **kwargs: Any) -> None:
-        given = self._arguments(args, kwargs)
-        self._build(**signatures.shape_arguments(type(self).build, given))
 
     def _build(self, *args: Any, **kwargs: Any) -> None:
         self.build(*args, **kwargs)
@@ -442,6 +457,13 @@ def _find(value: Any, kind: type) -> Iterator[Any]:
 
 def _unique(variables: Sequence[Variable]) -> list[Variable]:
     return list({id(v): v for v in variables}.values())
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether `value` is an array, or a list or tuple of them."""
+    if isinstance(value, (list, tuple)):
+        return len(value) > 0 and all(hasattr(v, "shape") for v in value)
+    return hasattr(value, "shape")
 
 
 def _symbols(shapes: Any, dtype: str) -> Any:
