@@ -155,6 +155,13 @@ RECURRENT = [
     SequenceCase("TimeDistributed", STEPS, maker=_around("TimeDistributed", "Dense", 3)),
     SequenceCase("TimeDistributed", (2, 3, 5, 4), maker=_around("TimeDistributed", "LSTM", 3),
                  label="LSTM"),
+    _layer("ConvLSTM1D", (2, 3, 6, 2), 2, 3, label="strides", strides=2, padding="same", **FULL),
+    _layer("ConvLSTM2D", (2, 3, 4, 5, 2), 2, 2),
+    _layer("ConvLSTM2D", (2, 3, 2, 4, 5), 2, 2, label="first", data_format="channels_first",
+           dropout=0.2, recurrent_dropout=0.3, seed=3, **BACK),
+    _layer("ConvLSTM2D", (3, 5, 3, 3, 1), 2, 2, label="masked", how={"given": {"mask": MASK}},
+           use_bias=False, return_sequences=True),
+    _layer("ConvLSTM3D", (2, 2, 3, 3, 3, 1), 2, 2),
     SequenceCase("Wrapper", STEPS, maker=_around("Wrapper", "Dense", 3)),
 ]  # fmt: skip
 

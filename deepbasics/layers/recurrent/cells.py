@@ -60,7 +60,7 @@ class Cell(Layer):
     def get_initial_state(self, batch_size: int) -> States:
         """Zeros."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [ops.zeros((batch_size, n), self.dtype) for n in sizes]
+        return [ops.zeros((batch_size, n), self.compute_dtype) for n in sizes]
 
     def same_masks(self, whether: bool) -> None:
         """Begin or end a sequence, in which all steps drop the same inputs and states."""
@@ -77,7 +77,7 @@ class Cell(Layer):
         masks = {} if self._masks is None else self._masks
         if which not in masks:
             count = self.gates if self.recurrent_dropout else 1
-            ones = ops.ones(tuple(x.shape), self.dtype)
+            ones = ops.ones(tuple(x.shape), self.compute_dtype)
             masks[which] = [dropout(ones, rate, seed=self.seed_generator) for _ in range(count)]
         return [ops.multiply(x, mask) for mask in masks[which]]
 
@@ -105,7 +105,11 @@ class Cell(Layer):
             return None
         if training and self.dropout:
             x = dropout(x, self.dropout, (1, None, None), self.seed_generator)
-        bias = tensor(self.bias) if self.use_bias else ops.zeros(self._bias_shape(), self.dtype)
+        bias = (
+            tensor(self.bias)
+            if self.use_bias
+            else ops.zeros(self._bias_shape(), self.compute_dtype)
+        )
         weights = (tensor(self.kernel), tensor(self.recurrent_kernel), bias)
         return self._fused(x, *states, *weights, mask)
 
@@ -117,7 +121,7 @@ class Cell(Layer):
         return super().get_config() | config(self)
 
 
-_NOT_GIVEN = ("self", "kwargs", "__class__")
+NOT_GIVEN = ("self", "kwargs", "__class__")
 
 
 class SimpleRNNCell(Cell):
@@ -145,7 +149,7 @@ class SimpleRNNCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
+        super().__init__({k: v for k, v in locals().items() if k not in NOT_GIVEN}, kwargs)
 
     def call(self, inputs: Any, states: States, training: bool = False) -> tuple[Any, States]:
         """(h, [h])."""
@@ -191,12 +195,15 @@ class LSTMCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
+        super().__init__({k: v for k, v in locals().items() if k not in NOT_GIVEN}, kwargs)
         self.state_size = [self.units, self.units]
 
     def build(self, input_shape: Shape) -> None:
         """Kernel, recurrent kernel, bias."""
         super().build(input_shape)
+        self._begin_forget_bias()
+
+    def _begin_forget_bias(self) -> None:
         if self.use_bias and self.unit_forget_bias:
             bias = self.bias.numpy()
             bias[self.units : 2 * self.units] = 1
@@ -206,12 +213,17 @@ class LSTMCell(Cell):
         """(h, [h, c])."""
         h, c = states
         z = ops.add(*self._products(inputs, h, training))
-        z = ops.add(z, self.bias) if self.use_bias else z
-        z_i, z_f, z_c, z_o = ops.split(z, 4, axis=-1)
+        z = self._biased(z) if self.use_bias else z
+        z_i, z_f, z_c, z_o = ops.split(z, 4, axis=self._channels)
         i, f, o = (self.recurrent_activation(g) for g in (z_i, z_f, z_o))
         c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(z_c)))
         h = ops.multiply(o, self.activation(c))
         return h, [h, c]
+
+    def _biased(self, z: Any) -> Any:
+        return ops.add(z, self.bias)
+
+    _channels = -1
 
     def _fused(self, *args: Any) -> tuple[Any, States]:
         hs, c, *_ = call("lstm", *args)
@@ -251,7 +263,7 @@ class GRUCell(Cell):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__({k: v for k, v in locals().items() if k not in _NOT_GIVEN}, kwargs)
+        super().__init__({k: v for k, v in locals().items() if k not in NOT_GIVEN}, kwargs)
 
     def _bias_shape(self) -> Shape:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
@@ -337,7 +349,7 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """That of each cell."""
-        return [initial_state(cell, batch_size, self.dtype) for cell in self.cells]
+        return [initial_state(cell, batch_size, self.compute_dtype) for cell in self.cells]
 
     def same_masks(self, whether: bool) -> None:
         """See `Cell`."""

@@ -90,7 +90,7 @@ class RNN(Layer):
                     f"{type(self).__name__} layer {self.name!r} is stateful, so it needs a fixed "
                     f"batch: begin the model with Input(batch_shape=...); got {shape}."
                 )
-            zeros = initial_state(self.cell, shape[0], self.dtype)
+            zeros = self._zero_states(shape)
             self.states = tree.map(lambda z: Variable(z, dtype=self.dtype, trainable=False), zeros)
 
     def reset_states(self, states: Any = None) -> None:
@@ -134,7 +134,7 @@ class RNN(Layer):
                 f"sequence of shape {tuple(sequences.shape)}."
             )
         if given is None and not self.stateful:
-            return initial_state(self.cell, sequences.shape[0], self.dtype)
+            return self._zero_states(tuple(sequences.shape))
         given = self.states if given is None else given
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         sizes = state_sizes(self.cell)
@@ -145,7 +145,11 @@ class RNN(Layer):
                 f"{type(self).__name__} layer {self.name!r} has {len(sizes)} states, of sizes "
                 f"{sizes}, for a batch of {batch}; it got states of shapes {shapes}."
             )
-        return tree.map(lambda s: ops.cast(s, self.dtype), given)
+        return tree.map(lambda s: ops.cast(s, self.compute_dtype), given)
+
+    def _zero_states(self, shape: Shape) -> list[Any]:
+        """The states before the first step of sequences of this shape."""
+        return initial_state(self.cell, shape[0], self.compute_dtype)
 
     def _fused(self, x: Any, states: Any, mask: Any, training: bool, known: bool) -> Any:
         """(all outputs, last states) by one primitive, or None if there is none for the cell.
@@ -244,7 +248,7 @@ def _sized(sizes: Any, batch: int | None) -> list[Any]:
     return [_sized(n, batch) if isinstance(n, (list, tuple)) else (batch, n) for n in sizes]
 
 
-def _of_cell(cell: type, *also: str) -> Callable[..., Any]:
+def of_cell(cell: type, *also: str) -> Callable[..., Any]:
     """The `__init__` of a layer that makes its own cell: the cell's arguments, then RNN's."""
     own = [p for p in inspect.signature(cell.__init__).parameters.values() if p.name != "self"]
     own = [p for p in own if p.kind is not p.VAR_KEYWORD]
@@ -265,7 +269,7 @@ def _of_cell(cell: type, *also: str) -> Callable[..., Any]:
     return __init__
 
 
-class _WithOwnCell(RNN):
+class RNNWithOwnCell(RNN):
     """A recurrent layer that is made with the arguments of its cell, and shows them."""
 
     def __getattr__(self, name: str) -> Any:
@@ -284,7 +288,7 @@ class _WithOwnCell(RNN):
         return cls(**config)
 
 
-class SimpleRNN(_WithOwnCell):
+class SimpleRNN(RNNWithOwnCell):
     """A recurrent layer of `SimpleRNNCell`: `h = activation(x @ W + h @ U + b)`.
 
     Args: those of `SimpleRNNCell`, then those of `RNN`.
@@ -294,10 +298,10 @@ class SimpleRNN(_WithOwnCell):
     (2, 5, 4)
     """
 
-    __init__ = _of_cell(SimpleRNNCell)
+    __init__ = of_cell(SimpleRNNCell)
 
 
-class LSTM(_WithOwnCell):
+class LSTM(RNNWithOwnCell):
     """A recurrent layer of `LSTMCell`: long short-term memory.
 
     Args: those of `LSTMCell`, then those of `RNN`. `use_cudnn` has no effect.
@@ -308,10 +312,10 @@ class LSTM(_WithOwnCell):
     ((2, 4), (2, 4), (2, 4))
     """
 
-    __init__ = _of_cell(LSTMCell, "use_cudnn")
+    __init__ = of_cell(LSTMCell, "use_cudnn")
 
 
-class GRU(_WithOwnCell):
+class GRU(RNNWithOwnCell):
     """A recurrent layer of `GRUCell`: gated recurrent units.
 
     Args: those of `GRUCell`, then those of `RNN`. `use_cudnn` has no effect.
@@ -321,4 +325,4 @@ class GRU(_WithOwnCell):
     (2, 4)
     """
 
-    __init__ = _of_cell(GRUCell, "use_cudnn")
+    __init__ = of_cell(GRUCell, "use_cudnn")
