@@ -34,8 +34,8 @@ def arrays(holder: Any) -> list[np.ndarray]:
     if isinstance(holder, SeedGenerator):
         return [holder.counter.numpy(), np.array(holder.key, "uint64")]
     found = [variable.numpy() for variable in variables(holder)]
-    if isinstance(holder, Optimizer) and found:
-        found[0] = found[0].astype("int32")  # the iteration, as Keras keeps it
+    if isinstance(holder, Optimizer):  # Keras counts steps in int32
+        return [a.astype("int32") if a.dtype == "int64" else a for a in found]
     return found
 
 
@@ -46,6 +46,8 @@ def variables(holder: Any) -> list[Any]:
         return [*trainable, *others]
     if isinstance(holder, SeedGenerator):
         return [holder.counter]
+    if hasattr(holder, "inner_optimizer"):  # Keras keeps an iteration and a rate there too
+        return [holder._iterations, holder._learning_rate, *holder.variables]
     return holder.variables
 
 
@@ -107,6 +109,8 @@ def _attributes(holder: Any) -> Iterator[tuple[str, Any]]:
     A model has its `layers` too: first, and nothing private, where they make it up.
     """
     if not isinstance(holder, Layer):
+        if hasattr(holder, "inner_optimizer"):
+            yield "inner_optimizer", holder.inner_optimizer
         return
     renamed = _ATTRIBUTES.get(type(holder).__name__, {})
     known = {

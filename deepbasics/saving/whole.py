@@ -10,7 +10,7 @@ import numpy as np
 
 from deepbasics import dtypes, layers, ops, registered
 from deepbasics.layers import Layer
-from deepbasics.saving import archive, compiling, hdf5, legacy_h5, weights
+from deepbasics.saving import archive, compiling, hdf5, legacy_h5, state, weights
 from deepbasics.saving.aside import written_aside
 from deepbasics.saving.objects import check_plain, serialize_keras_object
 from deepbasics.variables import stand_in
@@ -146,7 +146,7 @@ def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
                 with hdf5.guarded(path, f"{archive.CONFIG}: compile_config"):
                     compiling.compile_from(model, compiled, safe_mode)
                     stored = found.get("optimizer/vars", {})
-                    if len(stored) > len(model.optimizer.variables):
+                    if len(stored) > len(state.variables(model.optimizer)):
                         model.optimizer.follow(model.trainable_weights)
             with hdf5.guarded(path, archive.WEIGHTS):
                 weights.restore(model, found, path, archive.WEIGHTS, nan=not safe_mode)

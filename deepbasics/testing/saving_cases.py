@@ -280,7 +280,7 @@ OPTIMIZERS: tuple[Made, ...] = (
     made("optimizers.Lamb"),
     made("optimizers.Adafactor"),
     *(made("optimizers.Adam", **options) for options in _OPTIONS),
-    made("optimizers.LossScaleOptimizer", inner_optimizer=made("optimizers.SGD")),
+    made("optimizers.LossScaleOptimizer", inner_optimizer=made("optimizers.SGD", momentum=0.9)),
     made("optimizers.Muon"),
 )
 

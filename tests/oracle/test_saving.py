@@ -13,6 +13,7 @@ keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 pytest.importorskip("torch", reason="Keras runs on torch here")
 pytest.importorskip("h5py", reason="the extra saving")
 
+from deepbasics.saving import state  # noqa: E402
 from deepbasics.testing import saving_cases as table  # noqa: E402
 from deepbasics.testing.saving_cases import made, make  # noqa: E402
 
@@ -106,8 +107,10 @@ def predicted(model, x):
 
 
 def slots(model):
-    return [np.asarray(db.ops.convert_to_numpy(v) if hasattr(v, "home") else v.numpy())
-            for v in model.optimizer.variables]  # fmt: skip
+    """The optimizer's state as arrays, all that is in files."""
+    ours = isinstance(model, db.Model)
+    variables = state.variables(model.optimizer) if ours else model.optimizer.variables
+    return [np.asarray(v.numpy()) for v in variables]
 
 
 def check_same_state(first, second, x, random=False):
