@@ -18,16 +18,11 @@ from deepbasics.random import SeedGenerator, dropout
 from deepbasics.random.streams import stream
 
 
-def _counted(generator: SeedGenerator, numbers: int) -> tuple[Any, Any]:
-    """(key, counter) for so many numbers of 32 random bits."""
-    key, counter = stream(generator, -(-numbers // HALVES))
-    return key, ops.convert_to_tensor(counter, "int64")
-
-
 def _normal(shape: Sequence[int], dtype: str, generator: SeedGenerator) -> Any:
     """Standard normal numbers (Box & Muller, 1958)."""
     both = (2, *shape)
-    key, counter = _counted(generator, math.prod(both))
+    key, counter = stream(generator, -(-math.prod(both) // HALVES))
+    counter = ops.convert_to_tensor(counter, "int64")
     bits = ops.cast(call("random_bits32", counter, key=key, shape=both), dtype)
     uniform = ops.multiply(ops.add(bits, 0.5), 2.0**-32)
     radius = ops.sqrt(ops.multiply(ops.log(uniform[0]), -2.0))
@@ -164,11 +159,8 @@ class AlphaDropout(_Noise):
 
     def noisy(self, inputs: Any) -> Any:
         """Some at the limit of selu, then all scaled and moved."""
-        given = self.noise_shape or (None,) * len(inputs.shape)
-        shape = [n if k is None else k for k, n in zip(given, inputs.shape, strict=True)]
-        key, counter = _counted(self.seed_generator, math.prod(shape))
-        threshold = round(self.rate * 2**32)
-        kept = call("random_mask", counter, key=key, threshold=threshold, shape=tuple(shape))
+        ones = ops.ones_like(inputs)
+        kept = ops.greater(dropout(ones, self.rate, self.noise_shape, self.seed_generator), 0)
         a = ((1 - self.rate) * (1 + self.rate * _SELU_LIMIT**2)) ** -0.5
         b = -a * _SELU_LIMIT * self.rate
         return ops.add(ops.multiply(ops.where(kept, inputs, _SELU_LIMIT), a), b)
