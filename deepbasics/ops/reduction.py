@@ -105,8 +105,10 @@ def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return call("sqrt", var(x, axis, keepdims))
 
 
-def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-    """(mean, population variance) over `axes`."""
+def moments(
+    x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Tensor, Tensor]:
+    """(mean, population variance) over `axes`. There is one device, so nothing to synchronize."""
     return mean(x, axes, keepdims), var(x, axes, keepdims)
 
 

@@ -63,10 +63,15 @@ def _between(method: str, place: Tensor) -> tuple[Tensor, Tensor]:
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
+def _exact(q: Any) -> Tensor:
+    """As float64, numbers in a list too: rounded to floatx they might lie past an element."""
+    return tensor(np.asarray(q) if isinstance(q, (list, tuple)) else q, "float64")
+
+
 def _quantile(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, skip: bool) -> Tensor:
     if method not in METHODS:
         raise ValueError(f"quantile: method must be one of {', '.join(METHODS)}; got {method!r}.")
-    x, q = float_tensor(x), tensor(q, "float64")
+    x, q = float_tensor(x), _exact(q)
     over, n = axes(axis, len(x.shape)), len(x.shape)
     rest = [a for a in range(n) if a not in over]
     kept = [1 if a in over else k for a, k in enumerate(x.shape)]
@@ -118,14 +123,14 @@ def percentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """As `ops.quantile`, with shares in per cent."""
-    return quantile(x, divide(tensor(q, "float64"), 100.0), axis, method, keepdims)
+    return quantile(x, divide(_exact(q), 100.0), axis, method, keepdims)
 
 
 def nanpercentile(
     x: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """As `ops.percentile`, of the elements that are not NaN."""
-    return nanquantile(x, divide(tensor(q, "float64"), 100.0), axis, method, keepdims)
+    return nanquantile(x, divide(_exact(q), 100.0), axis, method, keepdims)
 
 
 def median(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
