@@ -99,8 +99,11 @@ def _split(operation: Operation, node: Node) -> tuple[list[Any], Config]:
     bound.apply_defaults()
     called, settings = [], {}
     for name, value in bound.arguments.items():
-        if bound.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
             called += value
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            settings |= value
         elif name in _CALLED_ON or any(type(v) is SymbolicTensor for v in tree.flatten(value)):
             called.append(value)
         else:

@@ -115,8 +115,10 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """See `Layer`; of a graph, from its layers."""
-        if self._graph is None or not args:
+        if type(self).compute_output_shape is not Model.compute_output_shape:
             return super().compute_output_spec(*args, **kwargs)
+        if self._graph is None or type(self).call is not Model.call or not args:
+            return self._infer(args, kwargs)
         return self._graph.compute_output_spec(self._graph.arranged(args[0]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
