@@ -137,7 +137,7 @@ def eigh(x: Any) -> tuple[Tensor, Tensor]:
 def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """(U, singular values in descending order, Vᵀ), U diag(s) Vᵀ = x; or the values alone.
 
-    The gradient needs `full_matrices=False` where `x` is not square, and by the vectors different
+    The gradient by the vectors needs `full_matrices=False` where `x` is not square, and different
     singular values.
     """
     x = _matrix(x, "svd", square=False)

@@ -24,7 +24,7 @@ from deepbasics.backends.numpy.rules.shape import (
     take_along_axis,
     transpose,
 )
-from deepbasics.backends.numpy.trace import primitive
+from deepbasics.backends.numpy.trace import Traced, primitive
 
 
 def _t(x):
@@ -146,7 +146,14 @@ def _svd(x, full):
 def _svd_vjp(g, y, x, full):
     (gu, gs, gv), (u, s, v) = (g[0], g[1], _t(g[2])), (y[0], y[1], _t(y[2]))
     if full and x.shape[-1] != x.shape[-2]:
-        raise ValueError("The full SVD of an oblong matrix has no gradient; full_matrices=False.")
+        if any(type(part) is Traced or np.any(part) for part in (gu, gv)):
+            raise ValueError(
+                "The vectors of a full SVD of an oblong matrix have no gradient; pass "
+                "full_matrices=False."
+            )
+        first = slice(0, s.shape[-1])
+        u, v = getitem(u, key=(..., first)), getitem(v, key=(..., first))
+        return matmul(multiply(u, _row(gs)), _t(v))
     gaps, row = _gaps(multiply(s, s)), _row(s)
     left, right = matmul(_t(u), gu), matmul(_t(v), gv)
     left = multiply(multiply(gaps, subtract(left, _t(left))), row)
