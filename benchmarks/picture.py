@@ -15,6 +15,7 @@ WIDE = 3
 def draw(result: dict[str, Any], path: Path) -> None:
     """Write the picture. Needs matplotlib."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     rows = {r: cells for r, cells in result["rows"].items() if _bars(cells)}
     high = -(-len(rows) // WIDE)
@@ -22,6 +23,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
     panels = figure.subplots(high, WIDE, squeeze=False).ravel()
     for panel, (row, cells) in zip(panels, rows.items(), strict=False):
         _panel(panel, row, _bars(cells))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     for panel in panels[len(rows) :]:
         panel.set_visible(False)
     figure.savefig(path, dpi=110)
@@ -38,7 +41,7 @@ def _panel(panel: Any, row: str, bars: list[tuple[str, dict[str, Any]]]) -> None
     panel.barh(names, medians, color=[_colour(c) for c, _ in bars], height=0.72)
     panel.errorbar(medians, names, xerr=spread, fmt="none", ecolor="#24292f", elinewidth=1)
     panel.set_xscale("log")
-    panel.set_xlim(min(medians) / 3, max(medians) * 4)
+    panel.set_xlim(min(medians) / 3, max(cell["high"] for _, cell in bars) * 4)
     for name, value, high in zip(names, medians, spread[1], strict=True):
         panel.annotate(
             number(value), (value + high, name), (4, 0), textcoords="offset points",
