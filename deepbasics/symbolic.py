@@ -5,6 +5,7 @@
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -181,6 +182,7 @@ def connect(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 # Lengths to try for the axes that are None; large ones where a kernel would not fit into small.
 _TRIALS = ((2, 3), (13, 17))
+_LARGEST = 2**26  # elements of an array to try an op on
 
 
 def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -218,6 +220,11 @@ def _try(function: Callable[..., Any], args: Any, kwargs: Any, n: int) -> Any:
 def _example(x: SymbolicTensor, n: int) -> Any:
     """A tensor of such a shape, n where it has None. Matrices can be inverted."""
     shape = tuple(n if d is None else d for d in x.shape)
+    if math.prod(shape) > _LARGEST:
+        raise ValueError(
+            f"A tensor of shape {x.shape} is too large to try an op on, for the shape of its "
+            "output. Leave the batch open (None), or use a layer, which knows its output shape."
+        )
     value = np.zeros(shape, np.float64 if dtypes.is_float(x.dtype) else x.dtype)
     if dtypes.is_float(x.dtype):
         value[...] = np.eye(*shape[-2:]) if len(shape) > 1 else 1.0

@@ -507,3 +507,18 @@ def test_models_of_keras_2_are_refused(name, archive, tmp_path):
 def test_json_that_describes_no_model_is_refused(text):
     with pytest.raises(UnreadableFile, match="model_from_json"):
         db.models.model_from_json(text)
+
+
+@pytest.mark.parametrize("lengths", [[10**8, 4], [None, 10**9], [10**30, 10**30]])
+def test_a_graph_of_absurd_shapes_is_refused(lengths):
+    x = db.Input((4,))
+    config = json.loads(db.Model(x, db.ops.relu(x) * 2.0).to_json())
+    config["config"]["layers"][0]["config"]["batch_shape"] = lengths
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableFile, match="too large to try"):
+            db.models.model_from_json(json.dumps(config))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MEMORY
