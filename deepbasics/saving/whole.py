@@ -202,11 +202,27 @@ class Saving:
         include_optimizer: bool = True,
         zipped: bool | None = None,
     ) -> None:
-        """Write the whole model to `.keras` (or `.h5`); see `saving.save_model`."""
+        """Write the whole model to `.keras` (or `.h5`); see `saving.save_model`.
+
+        `zipped` is for Keras' signature: an archive is always zipped.
+        """
         save_model(self, filepath, overwrite, include_optimizer)
 
-    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Write the weights to `.weights.h5` or `.safetensors`; see `saving.save_weights`."""
+    def save_weights(
+        self,
+        filepath: str | os.PathLike,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
+        """Write the weights to `.weights.h5` or `.safetensors`; see `saving.save_weights`.
+
+        Always one file: ValueError for a `max_shard_size`.
+        """
+        if max_shard_size is not None:
+            raise ValueError(
+                f"save_weights got max_shard_size={max_shard_size}; weights are written to one "
+                "file here. Leave it out."
+            )
         weights.save_weights(self, filepath, overwrite)
 
     def load_weights(
