@@ -7,20 +7,21 @@ from typing import Any
 import numpy as np
 
 from deepbasics.backends.numpy.replay.graph import Call
+from deepbasics.backends.numpy.rules.reduction import sums_by_product
 
-# {0}, {1}: the arguments; {out}: ", out=buffer" or nothing; settings by name.
+# {0}, {1}: the arguments; {into}: a buffer or None; settings by name.
 EXPRESSIONS = {
-    "relu": "np.maximum({0}, 0{out})",
-    "sum": "np.add.reduce({0}, axis={axis}{keep}{out})",
-    "max": "np.maximum.reduce({0}, axis={axis}{keep}{out})",
-    "min": "np.minimum.reduce({0}, axis={axis}{keep}{out})",
+    "sum": "np.add.reduce({0}, {axis}, None, {into}, {keepdims})",
+    "max": "np.maximum.reduce({0}, {axis}, None, {into}, {keepdims})",
+    "min": "np.minimum.reduce({0}, {axis}, None, {into}, {keepdims})",
+    "count": "np.count_nonzero({0})",
     "reshape": "{0}.reshape({shape})",
     "broadcast_to": "np.broadcast_to({0}, {shape})",
     "transpose": "{0}.transpose({axes})",
     "getitem": "{0}[{key}]",
     "item": "{0}[{i}]",
 }
-OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 
 
 def expression(call: Call, args: list[str], out: str | None, names: "Names") -> str:
@@ -35,15 +36,23 @@ def expression(call: Call, args: list[str], out: str | None, names: "Names") -> 
         return f"np.{call.dtype}({args[0]})"
     if call.op == "cast" and out:
         return f"np.copyto({out}, {args[0]}, casting='unsafe')"
+    if call.op == "sum" and _by_product(call):
+        ones = names.ones(call.args[0].shape[0], call.dtype)
+        return f"{ones}.dot({args[0]}{', ' + out if out else ''})"
     if call.op in EXPRESSIONS and _is_usual(call):
-        settings = {k: _setting(k, v) for k, v in call.kwargs.items()}
-        keep = ", keepdims=True" if call.kwargs.get("keepdims") else ""
-        return EXPRESSIONS[call.op].format(*args, out=into, keep=keep, **settings)
+        settings = {"keepdims": False} | {k: _setting(k, v) for k, v in call.kwargs.items()}
+        return EXPRESSIONS[call.op].format(*args, into=out, **settings)
     if rule is not None and isinstance(rule.forward, np.ufunc):
+        args = [names.operand(a, call) or text for a, text in zip(call.args, args, strict=True)]
         return f"np.{rule.forward.__name__}({', '.join(args)}{into})"
     settings = [f"{k}={names.literal(v)}" for k, v in call.kwargs.items()]
     kernel = names.kernel(rule)
     return f"{kernel}({', '.join([*args, *settings])}{into})"
+
+
+def _by_product(call: Call) -> bool:
+    x, axis, keepdims = call.args[0], call.kwargs["axis"], call.kwargs.get("keepdims", False)
+    return sums_by_product(x.shape, x.dtype, axis, keepdims)
 
 
 def _is_usual(call: Call) -> bool:
@@ -86,6 +95,8 @@ class Names:
         self.constants: dict[str, Any] = {}
         self._constant_of: dict[int, str] = {}
         self.kernels: dict[str, Any] = {}
+        self._numbers: dict[Any, str] = {}
+        self._ones: dict[Any, str] = {}
 
     def new(self, wish: str) -> str:
         """`wish` as an identifier, with a number if it is taken."""
@@ -117,6 +128,35 @@ class Names:
             name = self._constant_of[id(value)] = self.new("constant")
             self.constants[name] = value
         return name
+
+    def operand(self, value: Any, call: Call) -> str | None:
+        """A number beside a float array as an array without axes, which NumPy takes faster."""
+        kinds = {a.dtype for a in call.inputs()}
+        if type(value) not in (int, float) or len(kinds) != 1 or not call.shape:
+            return None
+        dtype = kinds.pop()
+        if dtype.kind != "f":
+            return None
+        key = (value, str(value), dtype)
+        if key not in self._numbers:
+            self._numbers[key] = self.new(f"c{value!r}")
+        return self._numbers[key]
+
+    def ones(self, n: int, dtype: np.dtype) -> str:
+        """The name of an array of so many ones."""
+        key = (n, dtype)
+        if key not in self._ones:
+            self._ones[key] = self.new(f"ones_{n}")
+        return self._ones[key]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The lines that make operands and ones."""
+        operands = [
+            f"{name} = np.array({self.literal(value)}, np.{dtype})"
+            for (value, _, dtype), name in self._numbers.items()
+        ]
+        return operands + [f"{v} = np.ones({n}, np.{d})" for (n, d), v in self._ones.items()]
 
     def kernel(self, rule: Any) -> str:
         """The name of a rule's forward function."""

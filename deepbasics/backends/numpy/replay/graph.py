@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics.backends.numpy.trace import Rule, Trace, Traced, tracing
+from deepbasics.backends.numpy.trace import RULES, Rule, Trace, Traced, tracing
+
+COUNT = Rule("count", np.count_nonzero)
 
 
 class Call:
     """One primitive call, or a leaf ("input", "variable", "constant").
 
     `args` are Calls, arrays or Python scalars. A call with several results has `shape` None, and
-    an "item" call for each result that is used.
+    an "item" call for each result that is used. `axes` is the order of the axes in memory, if that
+    is not their own: a replay keeps to it, since the order of a sum depends on it.
     """
 
-    __slots__ = ("args", "dtype", "kwargs", "op", "place", "rule", "shape", "value")
+    __slots__ = ("args", "axes", "dtype", "kwargs", "op", "place", "rule", "shape", "value")
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Call:
         several = like is None or type(like) is tuple
         self.shape = None if several else tuple(np.shape(like))
         self.dtype = None if several else like.dtype
+        self.axes = None if several else _axes_in_memory(like)
         self.place = place
         self.value: Any = None  # of a constant
 
@@ -52,6 +56,19 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape} {self.dtype} {self.place}>"
+
+
+def _axes_in_memory(array: Any) -> tuple[int, ...] | None:
+    if np.ndim(array) < 2 or array.flags.c_contiguous:
+        return None
+    return tuple(sorted(range(array.ndim), key=lambda i: -abs(array.strides[i])))
+
+
+def empty(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...] | None) -> np.ndarray:
+    """A new array whose axes lie in memory in the order `axes`."""
+    if axes is None:
+        return np.empty(shape, dtype)
+    return np.empty([shape[i] for i in axes], dtype).transpose(np.argsort(axes))
 
 
 class Graph:
@@ -123,6 +140,11 @@ def simplify(graph: Graph) -> Graph:
     now: dict[Call, Call] = {}
 
     def enter(call: Call) -> Call:
+        counted = _counted(call)
+        if counted is not None:
+            count = enter(Call("count", COUNT, [counted], {}, np.int64(0), call.place))
+            dtype = {"dtype": call.dtype.name}
+            call = Call("cast", RULES["cast"], [count], dtype, call.dtype.type(0), call.place)
         found = _plainer(call)
         if found is not call:
             return found
@@ -150,10 +172,7 @@ def simplify(graph: Graph) -> Graph:
 def _opened(call: Call, enter: Callable[[Call], Call]) -> Call:
     """The calls that a composite is made of, recorded on values that do not matter."""
     with tracing(apart=True) as (trace, _), np.errstate(all="ignore"):
-        outer = {
-            trace.leaf(np.ones(a.shape, a.dtype)[()], "input"): a
-            for a in dict.fromkeys(call.inputs())
-        }
+        outer = {trace.leaf(_ones(a), "input"): a for a in dict.fromkeys(call.inputs())}
         inner = {a: t for t, a in outer.items()}
         args = [inner[a] if type(a) is Call else a for a in call.args]
         result = call.rule.forward(*args, **call.kwargs)
@@ -167,6 +186,12 @@ def _opened(call: Call, enter: Callable[[Call], Call]) -> Call:
         opens = node.rule is not None and node.rule.kind == "composite"
         now[node] = _opened(part, enter) if opens else enter(part)
     return now[result]
+
+
+def _ones(call: Call) -> Any:
+    array = empty(call.shape, call.dtype, call.axes)
+    array[...] = 1
+    return array[()]
 
 
 def _key(call: Call) -> Any:
@@ -202,6 +227,20 @@ def _plainer(call: Call) -> Call:
 
 def _alike(a: Any, call: Call) -> bool:
     return type(a) is Call and (a.shape, a.dtype) == (call.shape, call.dtype)
+
+
+def _counted(call: Call) -> Call | None:
+    """The truth values that a sum counts: those are counted faster, and exactly."""
+    if call.op != "sum" or not call.is_scalar or call.dtype.kind != "f":
+        return None
+    (arg,) = call.args
+    while type(arg) is Call and arg.op == "reshape":
+        arg = arg.args[0]
+    if type(arg) is not Call or arg.op != "cast" or arg.size > 2**24:  # float32 counts so far
+        return None
+    truth = arg.args[0]
+    exact = call.dtype.itemsize >= 4
+    return truth if type(truth) is Call and truth.dtype.kind == "b" and exact else None
 
 
 def _is_one(x: Any) -> bool:

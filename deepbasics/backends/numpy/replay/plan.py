@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepbasics.backends.numpy.replay.code import Names, expression
-from deepbasics.backends.numpy.replay.graph import Call, Graph, replace
+from deepbasics.backends.numpy.replay.graph import Call, Graph, empty, replace
 
 
 @dataclass(eq=False)
@@ -105,7 +105,8 @@ class _Planner:
             for arg in pack.args:
                 owner = _behind_reshapes(arg)
                 taken = owner in found or owner in self.returned or not _writes_out(owner)
-                if not taken and owner.op != "pack" and owner.dtype == pack.dtype:
+                fits = not taken and owner.dtype == pack.dtype and owner.axes is None
+                if fits and owner.op != "pack":
                     found[owner] = (pack, offset)
                 offset += arg.size
         return found
@@ -129,6 +130,7 @@ class _Planner:
             others = [v for v, _ in self.graph.writes if v is not variable]
             if (
                 _writes_out(call)
+                and call.axes is None
                 and (call.shape, call.dtype) == (variable.shape, variable.data.dtype)
                 and written.count(call) == 1
                 and self.root(call) is call
@@ -282,7 +284,7 @@ class _Planner:
             place = self.place[arg]
             if (
                 place.whole
-                and (arg.shape, arg.dtype) == (call.shape, call.dtype)
+                and (arg.shape, arg.dtype, arg.axes) == (call.shape, call.dtype, call.axes)
                 and self.last[self.root(arg)] == i
                 and all(
                     m is not place.memory or a is arg
@@ -295,12 +297,17 @@ class _Planner:
 
     def _buffer(self, call: Call, i: int) -> Place:
         """A buffer that is free, or a new one."""
-        array = np.empty(call.shape, call.dtype)
+        array = empty(call.shape, call.dtype, call.axes)
         free = self.free.get(_pool(array))
         if free:
             return self._within(call, free.pop())
-        name = self._name(call)
-        self.plan.setup.append(f"{name} = np.empty({call.shape}, np.{_dtype(call.dtype)})")
+        name, memory_shape = self._name(call), tuple(array.shape)
+        turned = ""
+        if call.axes:
+            memory_shape = tuple(call.shape[i] for i in call.axes)
+            turned = f".transpose({tuple(np.argsort(call.axes).tolist())})"
+        new = f"np.empty({memory_shape}, np.{_dtype(call.dtype)})"
+        self.plan.setup.append(f"{name} = {new}{turned}")
         memory = Memory(name, array)
         self._keep(call, memory)
         return Place(name, array, memory, whole=True)
@@ -375,7 +382,10 @@ def _writes_out(call: Any) -> bool:
 
 
 def _pool(array: np.ndarray) -> Any:
-    return (array.dtype, array.size)
+    """Buffers that may stand for each other: by size or, where axes are turned, by strides."""
+    if array.flags.c_contiguous:
+        return (array.dtype, array.size)
+    return (array.dtype, array.shape, array.strides)
 
 
 def _dtype(dtype: np.dtype) -> str:

@@ -24,7 +24,10 @@ def source(plan: Plan, lines: list[str] | None = None) -> str:
     inputs = ", ".join(name or f"_{i}" for i, name in enumerate(plan.inputs))
     inner = "\n".join([f"def step({inputs}):", *_indented(body or ["pass"]), f"    {result}"])
     return "\n".join(
-        [f"def bind({arguments}):", *_indented([*setup, *plan.setup, inner, "return step"])]
+        [
+            f"def bind({arguments}):",
+            *_indented([*setup, *plan.names.numbers, *plan.setup, inner, "return step"]),
+        ]
     )
 
 

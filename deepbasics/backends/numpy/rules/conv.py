@@ -43,6 +43,7 @@ def _conv(x, k, b=None, *, strides, padding, dilation, groups, out=None):
     if _is_depthwise(k.shape[-2], groups):
         return depthwise(x, k, b, *how, out)
     matrices = _matrices(k, groups)
+    biases = None if b is None else np.tile(b, spatial[-1])  # of a row of places: a longer loop
 
     def work(block):
         y = block.of(out)
@@ -50,7 +51,8 @@ def _conv(x, k, b=None, *, strides, padding, dilation, groups, out=None):
             columns(x, block, spatial, window, *how, groups), matrices, out=_by_group(y, groups)
         )
         if b is not None:
-            np.add(y, b, out=y)
+            rows = y.reshape(-1, biases.size)
+            np.add(rows, biases, out=rows)
 
     shared(work, _blocks(x, spatial, k.shape, groups), 2.0 * out.size * matrices.shape[1])
     return out
@@ -104,8 +106,10 @@ def _conv_input_grad(g, k, *, spatial, strides, padding, dilation, groups, out=N
             part = np.matmul(rows, matrices[tap]).swapaxes(0, 1)
             y[inputs] += part.reshape(*cotangent.shape[:-1], channels)[outputs]
 
-    image = channels * (out.size // max(out.shape[0] * channels, 1) + int(np.prod(g.shape[1:-1])))
-    shared(work, blocks(len(g), 1, image * out.itemsize), 2.0 * g.size * (k.size // k.shape[-1]))
+    images = max(len(g), 1)
+    image = (out.size + g.size // g.shape[-1] * channels + g.size) // images
+    every = blocks(len(g), 1, image * out.itemsize)
+    shared(work, every, 2.0 * g.size * (k.size // k.shape[-1]))
     return out
 
 
