@@ -106,7 +106,7 @@ def test_refusals():
         ops.norm(A, ord=3, axis=(0, 1))
     with pytest.raises(ValueError, match="ord 'fro' is for matrices"):
         ops.norm(A, ord="fro", axis=0)
-    with pytest.raises((ValueError, RuntimeError), match="full_matrices"):
+    with pytest.raises(ValueError, match="full_matrices=False"):
         ops.grad(lambda x: ops.sum(ops.svd(x)[0]))(A[0])
     with pytest.raises(ValueError, match="einsum 'ij,jk->ik': axis 'j' has lengths 3 and 4"):
         ops.einsum("ij,jk->ik", S[0], A[0])

@@ -15,6 +15,23 @@ def _lu(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return lu, pivots - 1, torch.argmax(rows, -2)
 
 
+def _svd(x: Tensor, full: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's own takes a part of the vectors' cotangents and drops the rest."""
+    u, s, v = linalg.svd(x, full_matrices=full)
+    if full and x.shape[-1] != x.shape[-2] and u.requires_grad:
+        for vectors in (u, v):
+            vectors.register_hook(_no_gradient)
+    return u, s, v
+
+
+def _no_gradient(g: Tensor | None) -> None:
+    if g is not None and g.any():
+        raise ValueError(
+            "The vectors of a full SVD of an oblong matrix have no gradient; pass "
+            "full_matrices=False."
+        )
+
+
 def _refusing(rule: Callable[..., Any]) -> Callable[..., Any]:
     """A rule whose errors about singular matrices are NumPy's."""
 
@@ -34,7 +51,7 @@ _RULES = {
     "slogdet": lambda x: tuple(linalg.slogdet(x)),
     "eigh": lambda x: tuple(linalg.eigh(x)),
     "qr": lambda x, mode: tuple(linalg.qr(x, mode)),
-    "svd": lambda x, full: tuple(linalg.svd(x, full_matrices=full)),
+    "svd": _svd,
     "lu": _lu,
 }
 RULES = {name: _refusing(rule) for name, rule in _RULES.items()}
