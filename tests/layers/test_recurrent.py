@@ -66,7 +66,7 @@ def test_the_output_before_the_first_step_is_zero_whatever_the_state(backend, na
 
 @NAMES
 def test_masks_travel_through_sequences_and_turn_with_them(backend, name):
-    masked = masks.attach(db.ops.convert_to_tensor(X), MASK)
+    masked = masks.attach(ops.convert_to_tensor(X.copy()), MASK)
     for backwards in (False, True):
         layer = made(name, return_sequences=True, go_backwards=backwards)
         found = numpy(masks.mask_of(layer(masked)))
