@@ -46,10 +46,10 @@ class Lookup:
 
     def find(self, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The function or class called `name`; ValueError with the nearest name otherwise."""
-        known = self.objects | registered.known_now() | dict(custom_objects or {})
-        if name not in known:
-            raise unknown(self.kind, name, known)
-        return known[name]
+        own = registered.known_now() | dict(custom_objects or {})
+        if name not in own and name not in self.objects:
+            raise unknown(self.kind, name, [*self.objects, *(custom_objects or {})])
+        return own[name] if name in own else self.objects[name]
 
     def get(self, identifier: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """What `identifier` stands for.
