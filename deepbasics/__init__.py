@@ -11,12 +11,14 @@ from deepbasics import legacy_modules
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers"),
+    *("activations", "backend", "callbacks", "config", "constraints", "datasets"),
+    *("dtype_policies", "initializers", "mixed_precision"),
     *("layers", "losses", "metrics", "models", "ops", "optimizers", "parity", "plots", "random"),
     *("regularizers", "saving", "testing", "tree", "utils"),
 )
 _HOMES = {
     "Constraint": "constraints",
+    "DTypePolicy": "dtype_policies",
     "Initializer": "initializers",
     "Input": "layers",
     "Layer": "layers",
@@ -27,9 +29,11 @@ _HOMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variables",
+    "dtype_policy": "dtype_policies",
     "grad": "ops",
     "gradients": "variables",
     "set_backend": "backends.registry",
+    "set_dtype_policy": "dtype_policies",
     "use_backend": "backends.registry",
     "value_and_grad": "ops",
 }

@@ -5,6 +5,7 @@
 """
 
 import os
+import sys
 
 from deepbasics.errors import unknown
 
@@ -24,6 +25,7 @@ _settings = {
     ),
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
+    "tf32": False,
 }
 
 
@@ -59,6 +61,22 @@ def image_data_format() -> str:
 def set_image_data_format(value: str) -> None:
     """Set where image layers expect the channels: "channels_last" or "channels_first"."""
     _settings["image_data_format"] = _one_of("image data format", value, _FORMATS)
+
+
+def tf32() -> bool:
+    """Whether CUDA may round the factors of float32 products to 10 bits: False unless set."""
+    return _settings["tf32"]
+
+
+def set_tf32(value: bool) -> None:
+    """Let CUDA round the factors of float32 products and convolutions to 10 bits of mantissa.
+
+    Several times as fast on GPUs that have it (Ampere and later), and about three digits instead of
+    seven. Nothing changes on a CPU.
+    """
+    _settings["tf32"] = bool(value)
+    if torch_backend := sys.modules.get("deepbasics.backends.torch"):
+        torch_backend.use_tf32(bool(value))
 
 
 def backend() -> str:

@@ -1,7 +1,8 @@
 """Variables: all state (weights, slots, totals, counters), updated in place."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -12,6 +13,17 @@ from deepbasics.backends import registry
 
 # What stands in for every initializer while a file is read: it gives zeros, and has a limit.
 stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", default=None)
+_computing: ContextVar[str | None] = ContextVar("computing", default=None)
+
+
+@contextmanager
+def autocast(dtype: str | None) -> Iterator[None]:
+    """Inside, float Variables read as `dtype` (None: their own), unless `autocast` is False."""
+    token = _computing.set(dtype)
+    try:
+        yield
+    finally:
+        _computing.reset(token)
 
 
 class Home(NamedTuple):
@@ -66,6 +78,7 @@ class Variable:
         self.home: Home | None = None
         self.backend = registry.active()
         self.data = self.backend.allocate(value, self.dtype)
+        self.autocast = True
         self.regularizer: Any = None
         self.constraint: Any = None
 
@@ -81,7 +94,10 @@ class Variable:
         To keep it across a write, take `variable + 0`, or `numpy()` for a copy on the host. In a
         step that the NumPy backend records it is the value at this point of the step.
         """
-        return self.backend.read(self)
+        value, low = self.backend.read(self), _computing.get()
+        if low is None or not self.autocast or self.dtype not in dtypes.FLOATS:
+            return value
+        return self.backend.tensor(value, low)
 
     def numpy(self) -> np.ndarray:
         """A copy of the value as a NumPy array."""
@@ -100,13 +116,15 @@ class Variable:
 
     def assign_add(self, value: Any) -> None:
         """Add to the value in place."""
-        self.backend.write(self, self.backend.apply("add", (self.value, self._like(value)), {}))
+        self._write("add", value)
 
     def assign_sub(self, value: Any) -> None:
         """Subtract from the value in place."""
-        self.backend.write(
-            self, self.backend.apply("subtract", (self.value, self._like(value)), {})
-        )
+        self._write("subtract", value)
+
+    def _write(self, op: str, value: Any) -> None:
+        new = self.backend.apply(op, (self.backend.read(self), self._like(value)), {})
+        self.backend.write(self, new)
 
     def _like(self, value: Any) -> Any:
         value = value.value if isinstance(value, Variable) else value

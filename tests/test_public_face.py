@@ -17,11 +17,12 @@ from deepbasics import legacy_modules
 PACKAGE = Path(db.__file__).parent
 
 PUBLIC = [
-    "Constraint", "Initializer", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer",
-    "Regularizer", "Sequential", "Variable", "activations", "backend", "callbacks", "config",
-    "constraints", "datasets", "grad", "gradients", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "parity", "plots", "random", "regularizers", "saving",
-    "set_backend", "testing", "tree", "use_backend", "utils", "value_and_grad", "version",
+    "Constraint", "DTypePolicy", "Initializer", "Input", "Layer", "Loss", "Metric", "Model",
+    "Optimizer", "Regularizer", "Sequential", "Variable", "activations", "backend", "callbacks",
+    "config", "constraints", "datasets", "dtype_policies", "dtype_policy", "grad", "gradients",
+    "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops",
+    "optimizers", "parity", "plots", "random", "regularizers", "saving", "set_backend",
+    "set_dtype_policy", "testing", "tree", "use_backend", "utils", "value_and_grad", "version",
 ]  # fmt: skip
 
 
@@ -176,13 +177,13 @@ ROWS = (
     ("config", "legacy"),
     ("dtypes",),
     ("backends",),
-    ("variables", "logits", "masks", "lookup", "symbolic"),
+    ("variables", "logits", "masks", "lookup", "symbolic", "dtype_policies"),
     ("ops",),
     ("random", "arena"),
     ("activations", "initializers", "regularizers", "constraints"),
     ("losses",),
     ("metrics", "optimizers", "data"),
-    ("utils", "backend"),
+    ("utils", "backend", "mixed_precision"),
     ("layers", "callbacks", "datasets"),
     ("saving",),
     ("models",),

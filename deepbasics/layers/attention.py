@@ -117,7 +117,7 @@ class _Heads(Layer):
     def _projection(self, name: str, shape: Shape, into: Shape, **settings: Any) -> Projection:
         common = {key: getattr(self, key) for key in _SETTINGS}
         layer = Projection(
-            into, common, use_bias=self.use_bias, dtype=self.dtype, name=name, **settings
+            into, common, use_bias=self.use_bias, dtype=self.dtype_policy, name=name, **settings
         )
         layer._build(tuple(shape))
         return layer
@@ -141,7 +141,7 @@ class _Heads(Layer):
         tensors hide steps, sources or both.
         """
         key = value if key is None else key
-        value, key = (ops.cast(ops.convert_to_tensor(x), self.dtype) for x in (value, key))
+        value, key = (ops.cast(ops.convert_to_tensor(x), self.compute_dtype) for x in (value, key))
         mask = self._mask(query_mask, value_mask, key_mask, attention_mask)
         gate = self.gate_dense(query) if self.use_gate else None
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)

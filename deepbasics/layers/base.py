@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from deepbasics import (
-    config,
     constraints,
+    dtype_policies,
     dtypes,
     initializers,
     legacy,
@@ -24,7 +24,7 @@ from deepbasics.layers import input_spec, scope, signatures
 from deepbasics.layers.shapes import map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
-from deepbasics.variables import Variable
+from deepbasics.variables import Variable, autocast
 
 Shape = tuple[int | None, ...]
 
@@ -39,7 +39,8 @@ class Layer:
     Args:
         activity_regularizer: a penalty on the output, divided by the batch size.
         trainable: whether the optimizer updates the weights.
-        dtype: of weights and computation; default floatx.
+        dtype: of weights and computation, or a policy such as "mixed_bfloat16"; default
+            `dtype_policy()`.
         autocast: whether float inputs are cast to `dtype`.
         name: default the class name in snake case, with a number from the second on.
 
@@ -58,6 +59,7 @@ class Layer:
 
     input_spec: Any = None  # an InputSpec or a nest of them, checked at each call
     supports_masking = False  # by default, whether the class defines compute_mask
+    computes_in_full = False  # whether it computes in the dtype of its weights, whatever the policy
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -84,7 +86,8 @@ class Layer:
     ) -> None:
         self.name = name or naming.unique_name(type(self).__name__)
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.dtype = dtypes.name(dtype) if dtype else config.floatx()
+        self.dtype_policy = dtype_policies.get(dtype)
+        self.dtype = self.dtype_policy.variable_dtype
         self.autocast = autocast
         self.built = False
         self._trainable = bool(trainable)
@@ -98,6 +101,16 @@ class Layer:
             shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
             whole = (batch_size, *shape)
         self.batch_input_shape: Shape | None = None if whole is None else tuple(whole)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of the computation."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
 
     # what a subclass writes -----------------------------------------------------------------------
 
@@ -146,7 +159,8 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor, as plain data."""
-        found = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        found = {"name": self.name, "trainable": self._trainable}
+        found["dtype"] = self.dtype_policy.name
         if self.activity_regularizer is not None:
             found["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return found
@@ -183,6 +197,7 @@ class Layer:
             variable.path = "/".join((*path, variable.name))
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
+        variable.autocast = autocast
         self._own_weights.append(variable)
         return variable
 
@@ -312,7 +327,11 @@ class Layer:
             if "training" in parameters(type(self).call):
                 kwargs["training"] = call.training
             inputs, mask = args[0], self._fill_masks(args, kwargs)
-            outputs = self.call(*args, **kwargs)
+            inner = self._inner_dtype()
+            with autocast(None if inner == self.dtype else inner):
+                outputs = self.call(*args, **kwargs)
+            if inner != self.compute_dtype:
+                outputs = ops.cast(outputs, self.compute_dtype)
             if self.activity_regularizer is not None:
                 self.add_loss(self._activity_penalty(outputs))
             self._hand_on(mask, inputs, outputs)
@@ -397,15 +416,18 @@ class Layer:
         return ready, {k: self._prepare(v) if _holds_arrays(v) else v for k, v in kwargs.items()}
 
     def _prepare(self, inputs: Any) -> Any:
-        """Tensors; floats in the layer's dtype."""
+        """Tensors; floats in the dtype that the layer computes in."""
         if isinstance(inputs, (list, tuple)) and any(hasattr(x, "shape") for x in inputs):
             return type(inputs)(self._prepare(x) for x in inputs)
         if isinstance(inputs, dict):
             return {k: self._prepare(x) for k, x in inputs.items()}
         x = ops.convert_to_tensor(inputs)
         if self.autocast and dtypes.is_float(ops.dtype(x)):
-            x = ops.cast(x, self.dtype)
+            x = ops.cast(x, self._inner_dtype())
         return x
+
+    def _inner_dtype(self) -> str:
+        return self.dtype if self.computes_in_full else self.compute_dtype
 
     def _build(self, *args: Any, **kwargs: Any) -> None:
         self.build(*args, **kwargs)

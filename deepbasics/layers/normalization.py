@@ -16,6 +16,7 @@ class _Normalization(Layer):
     """Keeps the shape and the mask; has a scale `gamma` and an offset `beta`."""
 
     supports_masking = True
+    computes_in_full = True  # means and variances are sums of many
 
     def set_affine(self, **given: Any) -> None:
         """Keep the settings of `gamma` and `beta`."""

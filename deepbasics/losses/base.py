@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from deepbasics import config, dtypes, masks, ops
+from deepbasics import config, dtypes, logits, masks, ops
 from deepbasics.errors import unknown
 
 MEAN = "sum_over_batch_size"
@@ -35,6 +35,19 @@ def as_float(x: Any, dtype: str | None = None) -> Any:
     own = ops.dtype(x)
     dtype = dtype or (own if dtypes.is_float(own) else config.floatx())
     return x if own == dtype else ops.cast(x, dtype)
+
+
+def widened(y: Any) -> Any:
+    """An output in floatx if its floats are smaller, as losses and metrics are taken in full."""
+    if ops.dtype(y) not in ("float16", "bfloat16"):
+        return y
+    wide = ops.cast(y, config.floatx())
+    masks.carry(y, wide)
+    for activation in ("sigmoid", "softmax"):
+        z = logits.recall(y, activation)
+        if z is not None:
+            logits.remember(wide, activation, ops.cast(z, config.floatx()))
+    return wide
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:

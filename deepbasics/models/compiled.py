@@ -46,6 +46,11 @@ class Compiled:
         self.loss_trackers: list[Mean] = []
         self._metrics: list[list[tuple[str, Any, bool]]] = []
 
+    def scale_loss(self) -> None:
+        """Scale the loss, as gradients in float16 need."""
+        if not isinstance(self.optimizer, optimizers.LossScaleOptimizer):
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
+
     def choose_losses(self, names: Sequence[str]) -> None:
         """Resolve the loss of each output, by its name."""
         if self._chosen_for == names:

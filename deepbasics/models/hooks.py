@@ -5,6 +5,7 @@ from typing import Any
 from deepbasics import logits, tree
 from deepbasics.backends import registry
 from deepbasics.layers.shapes import specs
+from deepbasics.losses.base import widened
 from deepbasics.metrics import Metric
 from deepbasics.models import inputs, steps
 from deepbasics.models.graph import single
@@ -117,7 +118,7 @@ class Hooks:
         """(outputs, labels, weights), one of each for each output; builds losses and metrics."""
         if self._outputs_form is None:
             self._outputs_form = specs(y_pred)
-        outputs, names = tree.flatten(y_pred), self.flat_output_names()
+        outputs, names = [widened(y) for y in tree.flatten(y_pred)], self.flat_output_names()
         y, w = (inputs.spread(part, names) for part in (y, w))
         shapes = [(None, *t.shape[1:]) for t in outputs]
         self.compiled.choose_losses(names)

@@ -10,6 +10,7 @@ from typing import Any
 from deepbasics import logits, masks, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
+from deepbasics.losses.base import widened
 
 Step = Callable[..., Any]
 
@@ -67,7 +68,7 @@ def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
 
     def forward(x: Any, y: Any, w: Any, training: bool) -> tuple[Any, list[Any], list[Any]]:
         with logits.scope(), call_scope(training) as call:
-            outputs = tree.flatten(model(x, training=training))
+            outputs = [widened(y) for y in tree.flatten(model(x, training=training))]
             total, each = loss(x, y, outputs, w, training)
             if not own:
                 penalties = (*call.losses, *(v.regularizer(v) for v in penalised))

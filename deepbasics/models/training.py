@@ -48,11 +48,14 @@ class Training(Hooks):
         `run_eagerly` runs each step op by op, for debugging; else it is recorded and replayed.
         `jit_compile=True` also gives what was recorded to the backend's compiler: `torch.compile`
         on torch, which takes seconds to minutes at first and may change last digits; NumPy has
-        none, and "auto" never asks for one. Raises ValueError for an unknown name,
+        none, and "auto" never asks for one. `auto_scale_loss` wraps the optimizer of a
+        "mixed_float16" model in a `LossScaleOptimizer`. Raises ValueError for an unknown name,
         with the nearest known one.
         """
         with registry.use_backend(self.backend):
             self.compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
+            if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
+                self.compiled.scale_loss()
         self.run_eagerly = run_eagerly
         self.steps_per_execution, self.jit_compile = steps_per_execution, jit_compile
         self._programs = {}

@@ -6,6 +6,7 @@ from typing import Any
 from deepbasics.lookup import Lookup
 from deepbasics.optimizers import schedules
 from deepbasics.optimizers.base import Optimizer
+from deepbasics.optimizers.loss_scale import LossScaleOptimizer
 from deepbasics.optimizers.rules import (
     SGD,
     Adadelta,
@@ -32,6 +33,7 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "LossScaleOptimizer",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 _RULES = (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, Lamb, Adafactor)
-_lookup = Lookup("optimizer", {cls.__name__.lower(): cls for cls in _RULES})
+_lookup = Lookup("optimizer", {c.__name__.lower(): c for c in (*_RULES, LossScaleOptimizer)})
 
 serialize = _lookup.serialize
 
@@ -64,7 +66,7 @@ def get(identifier: Any) -> Optimizer:
     >>> get("adm")
     Traceback (most recent call last):
     ValueError: Unknown optimizer 'adm'. Did you mean 'adam'? Known: adadelta, adafactor, adagrad, \
-adam, adamax, adamw, ftrl, lamb, lion, nadam, rmsprop, sgd.
+adam, adamax, adamw, ftrl, lamb, lion, lossscaleoptimizer, nadam, rmsprop, sgd.
     """
     if isinstance(identifier, Optimizer):
         return identifier

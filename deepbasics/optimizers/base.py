@@ -347,7 +347,14 @@ class Optimizer:
     def apply(
         self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None
     ) -> None:
-        """One step: gradients in, variables and state updated.
+        """One step: gradients in, variables and state updated (see `writes`)."""
+        for variable, value in self.writes(grads, trainable_variables):
+            variable.assign(value)
+
+    def writes(
+        self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None
+    ) -> list[tuple[Variable, Any]]:
+        """What a step writes: Variables with their new values, all computed from the old ones.
 
         Args:
             grads: one for each variable, of its shape; None where there is none, which leaves the
@@ -360,7 +367,7 @@ class Optimizer:
             no gradient at all.
         """
         if len(grads) == 0:
-            return
+            return []
         if trainable_variables is not None:
             trainable_variables = list(trainable_variables)
             self.build(trainable_variables)
@@ -369,9 +376,8 @@ class Optimizer:
         known = [unit.variable for unit in self._units]
         named = known if trainable_variables is None else trainable_variables
         given = gradients.in_order(grads, named, known)
-        for variable, value in self._step(given, self._iterations.value):
-            variable.assign(value)
-        self._iterations.assign_add(1)
+        iterations = self._iterations.value
+        return [*self._step(given, iterations), (self._iterations, iterations + 1)]
 
     def ema_pairs(self) -> list[tuple[Variable, Variable]]:
         """Each variable with its moving average; none without `use_ema`."""

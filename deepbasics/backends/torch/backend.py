@@ -191,6 +191,12 @@ class TorchBackend:
             recording.refuse(reason)
 
 
+def use_tf32(allowed: bool) -> None:
+    """Whether CUDA may round the factors of float32 products (torch lets cuDNN, unless told)."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def _checked_device(name: str) -> torch.device:
     """The torch device of a name. Raises BackendUnavailable if it is not there."""
     try:
