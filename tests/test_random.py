@@ -428,6 +428,7 @@ def test_a_step_draws_a_new_dropout_mask_each_time(backend):
     assert (first != second).any()
 
 
+@pytest.mark.filterwarnings("ignore:This step runs eagerly")
 @pytest.mark.parametrize("seed", [None, "generator"])
 def test_a_step_draws_new_noise_each_time(backend, seed):
     seed = SeedGenerator(2) if seed else None

@@ -113,7 +113,8 @@ class Trace:
 
 def _replaced(flat: "Traced", offset: int, part: "Traced") -> Any:
     """A flat tensor with a part of it replaced."""
-    return apply("pack", (flat[:offset], part, flat[offset + part.size :]), {})
+    pieces = (flat[:offset], part, flat[offset + part.size :])
+    return apply("pack", tuple(piece for piece in pieces if piece.size), {})
 
 
 def _stored(node: "Traced") -> bool:
