@@ -17,8 +17,12 @@ __all__ = [
 Tensor = Any
 
 
-def convert_to_tensor(x: Any, dtype: str | None = None) -> Tensor:
-    """A tensor of the active backend; Python floats become floatx."""
+def convert_to_tensor(
+    x: Any, dtype: str | None = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Tensor:
+    """A tensor of the active backend; Python floats become floatx. None is sparse or ragged."""
+    if sparse or ragged:
+        raise ValueError("There are no sparse or ragged tensors; leave sparse and ragged False.")
     return tensor(x, dtypes.name(dtype) if dtype else None)
 
 

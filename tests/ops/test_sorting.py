@@ -30,3 +30,14 @@ def test_a_tie_with_the_last_of_the_top_is_a_hit(backend):
     targets = np.array([1, 2])
     hits = [ops.convert_to_numpy(ops.in_top_k(targets, X, k)).tolist() for k in (1, 2, 3)]
     assert hits == [[True, False], [True, False], [True, True]]
+
+
+def test_there_are_no_sparse_tensors(backend):
+    for make in (
+        lambda: ops.convert_to_tensor(X, sparse=True),
+        lambda: ops.one_hot([1], 2, sparse=True),
+        lambda: ops.multi_hot([1], 2, sparse=True),
+        lambda: ops.bincount([1], sparse=True),
+    ):
+        with pytest.raises(ValueError, match=r"no sparse .*tensors"):
+            make()
