@@ -80,12 +80,13 @@ def constructor(cls: type, init: Callable[..., Any], base: Callable[..., Any]) -
 
 
 def builder(build: Callable[..., Any]) -> Callable[..., Any]:
-    """`build` in a scope of the layer's name; the layer knows that it is built, whoever called."""
+    """`build` in a scope of the layer's name; the layer knows that it is built, and for what."""
 
     @wraps(build)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
         with scope.name_scope(self.name):
             build(self, *args, **kwargs)
         self.built = True
+        self._built_for = args, kwargs
 
     return wrapped

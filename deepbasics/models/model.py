@@ -6,7 +6,8 @@ from typing import Any
 from deepbasics import masks, naming, registered, tree
 from deepbasics.backends import registry
 from deepbasics.layers.base import Layer
-from deepbasics.layers.shapes import map_shapes, shapes_of, specs
+from deepbasics.layers.shapes import map_shapes, shapes_of, specs, without_batch
+from deepbasics.layers.signatures import parameters
 from deepbasics.models import graph_config, inputs
 from deepbasics.models.graph import Graph, single
 from deepbasics.models.legacy_methods import LegacyMethods
@@ -310,8 +311,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         return self.layers if self._graph is None else self._graph.operations
 
     def _rows(self, part: Any, expand: bool, connected: bool, depth: int = 0) -> list[text.Row]:
-        nodes = part._inbound_nodes
-        shape = shapes_of(nodes[-1].outputs) if nodes else None
+        shape = _shown_shape(part)
         feeding = self._graph.feeding(part) if connected else ()
         if not isinstance(part, Layer):
             return [text.Row(part.name, part.kind, shape, connected=feeding, depth=depth)]
@@ -375,6 +375,18 @@ def _size(variables: list[Variable]) -> text.Size:
 def _bytes(dtype: str) -> float:
     bits = {"bool": 8, "bfloat16": 16}
     return bits.get(dtype, int("".join(c for c in dtype if c.isdigit()) or 32)) / 8
+
+
+def _shown_shape(part: Any) -> Any:
+    """The shape of the last output in a graph, or for what the layer was built; None if unknown."""
+    if part._inbound_nodes:
+        return shapes_of(part._inbound_nodes[-1].outputs)
+    args, kwargs = getattr(part, "_built_for", ((), {}))
+    shapes = [shape for shape in (*args, *kwargs.values()) if shape is not None]
+    if not shapes or type(part).compute_output_shape is Layer.compute_output_shape:
+        return None
+    taken = len(parameters(type(part).compute_output_shape))
+    return part.compute_output_shape(*(map_shapes(without_batch, s) for s in shapes[:taken]))
 
 
 def _shapes(form: Any) -> Any:

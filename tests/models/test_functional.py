@@ -410,3 +410,7 @@ def test_a_subclass_is_built_by_a_shape(backend):
     own.build((None, 4))
     assert [w.shape for w in own.weights] == [(4, 3), (3,), (3, 2), (2,)]
     assert own.output_shape == (None, 2)
+    shown = []
+    own.summary(print_fn=shown.append)
+    assert "(None, 3)" in shown[0]
+    assert "(None, 2)" in shown[0]
