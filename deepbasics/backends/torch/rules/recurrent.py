@@ -24,6 +24,12 @@ def _parameters(
     return [kernel.t().contiguous(), recurrent.t().contiguous(), bias, inner_bias]
 
 
+def _refuse(reason: str) -> None:
+    """Keep the step that is being recorded, if one is, from being replayed."""
+    if (recording := active()) is not None:
+        recording.refuse(reason)
+
+
 def _unmasked(kernel: Callable[..., Any], x: Tensor, states: Any, weights: Any) -> Any:
     return kernel(x, states, weights, *_TAIL, torch.is_grad_enabled(), False, False)
 
@@ -32,8 +38,7 @@ def _masked(
     kernel: Callable[..., Any], x: Tensor, states: tuple[Tensor, ...], weights: Any, mask: Tensor
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All h, and the last states, each (1, batch, units)."""
-    if (recording := active()) is not None:
-        recording.refuse("a masked recurrence is run on as many steps as the mask shows")
+    _refuse("a masked recurrence is run on as many steps as the mask shows")
     order = torch.argsort(~mask, dim=0, stable=True)
     counts = mask.sum(0)
     closed = torch.gather(x, 0, order[..., None].expand_as(x))
@@ -96,6 +101,9 @@ def _one_state(
     h0 = h0[None].contiguous()
     if mask is not None:
         return _masked(kernel, x, (h0,), weights, mask)[0]
+    # A replay adds up the recurrent kernel's gradient wrongly: the calls below torch's GRU and RNN
+    # transpose each step's part twice. Its LSTM is one call.
+    _refuse("torch's GRU and simple RNN cannot be replayed yet")
     return _unmasked(kernel, x, h0, weights)[0]
 
 
