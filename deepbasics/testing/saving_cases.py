@@ -171,6 +171,7 @@ LAYERS: tuple[Case, ...] = (
     _layer("TimeDistributed", _STEPS, layer=_dense()),
     _layer("ConvLSTM1D", (3, 8, 2), filters=3, kernel_size=3),
     _layer("ConvLSTM2D", (3, 6, 6, 2), filters=3, kernel_size=3),
+    _layer("ConvLSTM3D", (2, 4, 4, 4, 2), filters=2, kernel_size=2),
     # attention
     _layer("Attention", _STEPS, _STEPS, use_scale=True, _call="list"),
     _layer("AdditiveAttention", _STEPS, _STEPS, _call="list"),
