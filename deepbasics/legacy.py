@@ -119,7 +119,6 @@ RULES: dict[str, list[Rule]] = {
         *dropped("features are normalised along axis", "mode", "fused"),
     ],
     "Model": renamed(input="inputs", output="outputs"),
-    "Functional": renamed(input="inputs", output="outputs"),
     "fit": [
         *renamed(nb_epoch="epochs"),
         *dropped("compile(metrics=['accuracy']) shows it", "show_accuracy"),

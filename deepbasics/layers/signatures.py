@@ -66,7 +66,8 @@ def constructor(cls: type, init: Callable[..., Any], base: Callable[..., Any]) -
         if not kwargs.keys() <= takes:
             valid = takes | common if open_ended else takes
             if not kwargs.keys() <= valid:
-                kwargs = legacy.modernise(cls.__name__, kwargs, valid)
+                name = getattr(cls, "called_as", cls.__name__)
+                kwargs = legacy.modernise(name, kwargs, valid)
             if not open_ended or cls.__module__.startswith("deepbasics."):
                 legacy.check_keywords(cls.__name__, kwargs, valid)
         init(self, *args, **kwargs)

@@ -396,6 +396,8 @@ def _shapes(form: Any) -> Any:
 class Functional(Model):
     """What `Model(inputs, outputs)` is."""
 
+    called_as = "Model"  # in whose old spellings its arguments may come
+
     def __init__(self, inputs: Any, outputs: Any = None, name: str | None = None, **kwargs: Any):
         if outputs is None:
             raise TypeError("Model takes inputs and outputs: Model(inputs, outputs).")

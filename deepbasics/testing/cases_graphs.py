@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import Input, Model, Sequential, ops
-from deepbasics.layers import Dense, Dropout
+from deepbasics import ops
+from deepbasics.layers import Dense, Dropout, Input
+from deepbasics.models import Model, Sequential
 from deepbasics.testing.networks import NetCase
 
 ROWS = 400
