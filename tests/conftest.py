@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepbasics import config, legacy, random
+from deepbasics import config, dtype_policies, legacy, random
 from deepbasics.backends import registry
 from deepbasics.backends.protocol import Backend
 
@@ -26,6 +26,8 @@ def _settings() -> dict[str, Any]:
         "floatx": config.floatx(),
         "epsilon": config.epsilon(),
         "image_data_format": config.image_data_format(),
+        "dtype_policy": list(dtype_policies._global),
+        "tf32": config.tf32(),
         "backend": registry.active(),
         "numpy.geterr": np.geterr(),
         "environment": {k: v for k, v in os.environ.items() if k.startswith("DEEPBASICS_")},
@@ -45,6 +47,8 @@ def _restore(settings: dict[str, Any]) -> None:
     config.set_floatx(settings["floatx"])
     config.set_epsilon(settings["epsilon"])
     config.set_image_data_format(settings["image_data_format"])
+    dtype_policies._global[:] = settings["dtype_policy"]
+    config.set_tf32(settings["tf32"])
     registry.set_backend(settings["backend"])
     np.seterr(**settings["numpy.geterr"])
     for name in [k for k in os.environ if k.startswith("DEEPBASICS_")]:

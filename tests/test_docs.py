@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from deepbasics import cli, naming
+from deepbasics import cli, config, naming
 from deepbasics.backends import registry
+from deepbasics.dtype_policies import set_dtype_policy
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,6 +72,8 @@ def printed(path, backend):
                 found.append(out.getvalue())
             except Exception as error:
                 found.append(error)
+    set_dtype_policy(None)  # a document may set what it explains
+    config.set_tf32(False)
     return found
 
 
