@@ -64,7 +64,6 @@ def test_an_old_spelling_becomes_the_modern_one(where, old, modern):
 def test_every_rule_belongs_to_a_family_that_someone_has():
     used = {family for families in legacy.FAMILIES.values() for family in families}
     alone = {
-        "Functional",
         "Model",
         "fit",
         "evaluate",
