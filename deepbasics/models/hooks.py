@@ -160,8 +160,14 @@ class Program:
     def __call__(self, *batch: Any) -> Any:
         if self._recorded is not None:
             return self._recorded(*batch)
-        self._recorded = self._backend.step(self._step, **self._settings)
-        return self._step(*batch) if self._own else self._recorded(*batch)
+        recorded = self.recorder()
+        return self._step(*batch) if self._own else recorded(*batch)
+
+    def recorder(self) -> Any:
+        """The backend's step."""
+        if self._recorded is None:
+            self._recorded = self._backend.step(self._step, **self._settings)
+        return self._recorded
 
 
 def _own_step(model: Any, kind: str, form: Any) -> Any:

@@ -7,7 +7,7 @@ lists with one entry for each output.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from deepbasics import logits, masks, tree
+from deepbasics import logits, masks, naming, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 from deepbasics.losses.base import widened
@@ -30,9 +30,9 @@ def train_step(model: Any, form: Any) -> Step:
         _, found, gradients = registry.active().gradients(scaled, weights)
         total, outputs, each, hidden = found
         masks.attach_each(outputs, hidden)  # a backend may give the outputs as new tensors
-        model.optimizer.apply(gradients, weights)
-        model.compiled.track(total, each, int(flat[0].shape[0]))
-        return model.measure(x, y, outputs, w)
+        with naming.at(model.optimizer.name):
+            model.optimizer.apply(gradients, weights)
+        return _measured(model, total, each, x, y, outputs, w)
 
     return step
 
@@ -44,10 +44,17 @@ def test_step(model: Any, form: Any) -> Step:
     def step(*flat: Any) -> dict[str, Any] | None:
         x, y, w = tree.pack_as(form, flat)
         total, outputs, each = forward(x, y, w, training=False)
-        model.compiled.track(total, each, int(flat[0].shape[0]))
-        return model.measure(x, y, outputs, w)
+        return _measured(model, total, each, x, y, outputs, w)
 
     return step
+
+
+def _measured(
+    model: Any, total: Any, each: list[Any], x: Any, y: Any, outputs: list[Any], w: Any
+) -> dict[str, Any] | None:
+    with naming.at("metrics"):
+        model.compiled.track(total, each, int(tree.flatten(x)[0].shape[0]))
+        return model.measure(x, y, outputs, w)
 
 
 def predict_step(model: Any, form: Any) -> Step:
@@ -69,7 +76,8 @@ def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
     def forward(x: Any, y: Any, w: Any, training: bool) -> tuple[Any, list[Any], list[Any]]:
         with logits.scope(), call_scope(training) as call:
             outputs = [widened(y) for y in tree.flatten(model(x, training=training))]
-            total, each = loss(x, y, outputs, w, training)
+            with naming.at("loss"):
+                total, each = loss(x, y, outputs, w, training)
             if not own:
                 penalties = (*call.losses, *(v.regularizer(v) for v in penalised))
                 total = with_penalties(total, penalties)

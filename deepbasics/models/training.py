@@ -14,11 +14,12 @@ from deepbasics.errors import as_count
 from deepbasics.models import inputs, interrupts
 from deepbasics.models.compiled import Compiled, as_number
 from deepbasics.models.hooks import Hooks, Program
+from deepbasics.models.instruments import Instruments
 from deepbasics.random import next_key
 from deepbasics.variables import Variable
 
 
-class Training(Hooks):
+class Training(Hooks, Instruments):
     """The part of a model that trains, evaluates and predicts."""
 
     compiled: Compiled | None = None

@@ -209,10 +209,10 @@ def active() -> Trace | None:
 
 @contextmanager
 def tracing(recording: bool = False, apart: bool = False) -> Iterator[tuple[Trace, bool]]:
-    """Join the trace in progress, or begin one (also `apart`): gives (trace, whether it is new).
+    """Join the trace in progress, or begin one: gives (trace, whether it is new).
 
     A new trace carries its writes out when the block ends without an error; after an error it
-    leaves all as it was.
+    leaves all as it was. One that is `apart` stands alone, and never writes.
     """
     trace = _active.get()
     if trace is not None and not apart:
@@ -222,7 +222,8 @@ def tracing(recording: bool = False, apart: bool = False) -> Iterator[tuple[Trac
     token = _active.set(trace)
     try:
         yield trace, True
-        trace.commit()
+        if not apart:
+            trace.commit()
     finally:
         _active.reset(token)
         trace.nodes = []  # breaks the cycle; whoever replays the trace has taken the list

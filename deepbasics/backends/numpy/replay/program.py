@@ -16,7 +16,7 @@ _NUMPY_CALL = re.compile(r"\bnp\.((?!empty\b)[a-z]\w*(?:\.\w+)*)\(")
 def source(plan: Plan, lines: list[str] | None = None) -> str:
     """The source of `bind(variables and constants) -> step(inputs)`."""
     lines = [line.text for line in plan.lines] if lines is None else lines
-    result = f"return {_nest(plan.result)}" if _holds_names(plan.result) else "return result"
+    result = f"return {_nest(plan.result)}" if _is_source(plan.result) else "return result"
     functions: dict[str, str] = {}
     body = [_short(line, functions) for line in lines]
     setup = [f"{short} = np.{long}" for long, short in sorted(functions.items())]
@@ -36,10 +36,10 @@ def arguments_of(plan: Plan) -> list[str]:
     return [*plan.variables, *plan.names.constants, *plan.names.kernels]
 
 
-def function(plan: Plan) -> Callable[..., Any]:
-    """The step as a function, bound to the storage of its Variables."""
-    space: dict[str, Any] = {"np": np, "result": plan.result}
-    exec(compile(source(plan), "<recorded step>", "exec"), space)
+def function(plan: Plan, lines: list[str] | None = None, **names: Any) -> Callable[..., Any]:
+    """The step (or these lines, with more names) as a function, bound to its Variables."""
+    space: dict[str, Any] = {"np": np, "result": plan.result, **names}
+    exec(compile(source(plan, lines), "<recorded step>", "exec"), space)
     held = [variable.data for variable in plan.variables.values()]
     return space["bind"](*held, *plan.names.constants.values(), *plan.names.kernels.values())
 
@@ -59,10 +59,12 @@ def _indented(lines: list[str]) -> list[str]:
     return [textwrap.indent(line, "    ") for line in lines]
 
 
-def _holds_names(nest: Any) -> bool:
-    found = []
-    replace(nest, lambda leaf: found.append(type(leaf) is Name))
-    return any(found)
+def _is_source(nest: Any) -> bool:
+    """Whether a result can be written down: names of the source, numbers, texts, None."""
+    plain = (Name, int, float, str, bool, type(None))
+    found: list[bool] = []
+    replace(nest, lambda leaf: found.append(type(leaf) in plain))
+    return all(found)
 
 
 def _nest(nest: Any) -> str:

@@ -10,7 +10,9 @@ import numpy as np
 from deepbasics import tree
 from deepbasics.backends.numpy import trace
 from deepbasics.backends.numpy.replay.graph import record
-from deepbasics.backends.numpy.replay.plan import plan
+from deepbasics.backends.numpy.replay.listing import listing, state
+from deepbasics.backends.numpy.replay.plan import Plan, plan
+from deepbasics.backends.numpy.replay.profile import Profile, profile
 from deepbasics.backends.numpy.replay.program import function
 
 
@@ -46,6 +48,24 @@ class Step:
             elif recording:
                 self._fall_back(current.obstacle)
             return tree.map(trace.kept, result)
+
+    def plan(self, *arrays: Any) -> Plan:
+        """The plan for a signature; nothing is written. Raises ValueError where there is none."""
+        with trace.tracing(recording=True, apart=True) as (current, _):
+            leaves = [a if a is None else current.leaf(np.asarray(a), "input") for a in arrays]
+            graph = record(current, leaves, self.fn(*leaves))
+        if current.obstacle is not None:
+            raise ValueError(f"This step cannot be recorded: {current.obstacle}.")
+        return plan(graph)
+
+    def listing(self, arrays: Sequence[Any], title: str) -> tuple[str, dict[str, np.ndarray]]:
+        """The step as a script, and the state that its `main` loads."""
+        planned = self.plan(*arrays)
+        return listing(planned, title), state(planned, arrays)
+
+    def profile(self, arrays: Sequence[Any], seconds: float) -> Profile:
+        """Where the time of a step goes; the Variables are left as they are."""
+        return profile(self.plan(*arrays), arrays, seconds)
 
     def _fall_back(self, obstacle: str | None) -> None:
         self.eager = True

@@ -1,0 +1,61 @@
+"""What a step is made of: its source, and where its time goes."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from deepbasics import tree
+from deepbasics.backends import registry
+from deepbasics.models import inputs
+
+
+class Instruments:
+    """Looks into the training step of a model, on a backend that records steps as source."""
+
+    def step_source(
+        self, x: Any, y: Any = None, sample_weight: Any = None, save: Any = None
+    ) -> str:
+        """The training step for a batch as a NumPy script that runs without this library.
+
+        Args:
+            x, y, sample_weight: a batch, as for `train_on_batch`; nothing is trained on it.
+            save: a path to write an `.npz` file to: the weights, the state and the batch, which the
+                script's `main` loads (`python step.py state.npz`).
+
+        Raises ValueError on another backend than NumPy, or for a step that cannot be recorded.
+        """
+        step, batch = self._step_and_batch(x, y, sample_weight, "step_source")
+        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in batch if a is not None)
+        text, state = step.listing(batch, f"A training step of {self.name!r} on {shapes}.")
+        if save is not None:
+            np.savez(os.fspath(save), **state)
+        return text
+
+    def profile_step(
+        self, x: Any, y: Any = None, sample_weight: Any = None, seconds: float = 0.3
+    ) -> Any:
+        """Where the time of a training step goes, call by call; prints as a table.
+
+        The step runs on one batch for about so many seconds; weights and state are left as they
+        were. `.rows` are the lines with their layers and times, `.by("place")` and `.by("op")` add
+        them up, `.total` is the time of a whole step in microseconds.
+
+        Raises ValueError on another backend than NumPy, or for a step that cannot be recorded.
+        """
+        step, batch = self._step_and_batch(x, y, sample_weight, "profile_step")
+        return step.profile(batch, seconds)
+
+    def _step_and_batch(self, x: Any, y: Any, w: Any, what: str) -> tuple[Any, list[Any]]:
+        self._require_compiled(what)
+        with registry.use_backend(self.backend) as backend:
+            parts = self._ready(*inputs.as_data(x, y, w))
+            self._build_optimizer()
+            batch = [None if a is None else backend.tensor(a) for a in tree.flatten(parts)]
+            step = self._program("train", parts).recorder()
+        if not hasattr(step, "listing"):
+            raise ValueError(
+                f'{what} shows the step of the backend "numpy"; this model is on '
+                f'"{self.backend.name}". Move it: model.to("numpy").'
+            )
+        return step, batch
