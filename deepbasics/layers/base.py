@@ -21,14 +21,13 @@ from deepbasics import (
 )
 from deepbasics.backends import registry
 from deepbasics.layers import input_spec, scope, signatures
+from deepbasics.layers.parts import PLAIN, Parts
 from deepbasics.layers.shapes import map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
 from deepbasics.variables import Variable, autocast
 
 Shape = tuple[int | None, ...]
-
-_PLAIN = frozenset({str, int, float, bool, type(None)})  # attributes that hold no layers
 
 
 class Layer:
@@ -211,13 +210,28 @@ class Layer:
                 seen.add(id(layer))
                 yield layer
 
-    def _held(self, kind: type) -> Iterator[Any]:
+    def _held(self, kind: type) -> list[Any]:
         """What the attributes hold of a kind, also in lists, tuples and dicts."""
-        for key, value in vars(self).items():
-            if type(value) not in _PLAIN and key not in self._not_sublayers:
-                yield from _find(value, kind)
+        parts = self._found
+        if parts is None or not parts.is_current():
+            attributes = vars(self).items()
+            parts = Parts(v for key, v in attributes if key not in self._not_sublayers)
+            vars(self)["_found"] = parts
+        return parts.of(kind)
 
-    _not_sublayers: frozenset[str] = frozenset({"_inbound_nodes"})
+    _found: Parts | None = None
+    _graph: Any = None  # of a model that is made of symbolic tensors
+    _not_sublayers: frozenset[str] = frozenset({"_inbound_nodes", "_found"})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        plain = type(value) in PLAIN and type(vars(self).get(name)) in PLAIN
+        if not plain and name not in self._not_sublayers:
+            vars(self)["_found"] = None
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        vars(self)["_found"] = None
+        super().__delattr__(name)
 
     def _own(self) -> tuple[list[Variable], list[Variable]]:
         """This layer's own (trainable, non-trainable) weights, without those of sublayers."""
@@ -464,17 +478,6 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _find(value: Any, kind: type) -> Iterator[Any]:
-    if isinstance(value, kind):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for v in value:
-            yield from _find(v, kind)
-    elif isinstance(value, dict):
-        for v in value.values():
-            yield from _find(v, kind)
 
 
 def _unique(variables: Sequence[Variable]) -> list[Variable]:

@@ -35,7 +35,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
     ((None, 2), 8)
     """
 
-    _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound"})
+    _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound", "_seen"})
     _not_sublayers |= Layer._not_sublayers | {
         "_graph",
         "_inputs_form",
@@ -66,6 +66,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         self.backend = registry.active()
         self._programs: dict[Any, Any] = {}
         self._moves = 0
+        self._seen: Any = ((None, None), [])  # what all layers held when they were last walked
         self._bound: list[Any] = []  # the storage that the programs work on
         self._gathered = False
         self._graph: Graph | None = None
@@ -136,11 +137,12 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     def all_layers(self) -> list[Layer]:
         """The layers in this model and in its layers, outermost first."""
-        found: list[Layer] = []
-        for layer in self.sublayers():
-            found.append(layer)
-            found += Model.all_layers(layer)
-        return found
+        own, below = self._seen
+        if not _is_as_seen(self, *own) or not all(_is_as_seen(*seen) for seen in below):
+            layers = list(_walk(self))
+            below = [(layer, layer._found, layer._graph) for layer in layers]
+            self._seen = (self._found, self._graph), below
+        return [layer for layer, *_ in below]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or position. Raises ValueError naming those there are."""
@@ -363,6 +365,18 @@ class Model(Training, LegacyMethods, Saving, Layer):
         """That given to `compile`, and those held in attributes."""
         compiled = [] if self.compiled is None else [self.optimizer]
         return [*compiled, *self._held(Optimizer)]
+
+
+def _walk(layer: Layer) -> Iterator[Layer]:
+    """The layers in a layer and in these, outermost first."""
+    for inner in layer.sublayers():
+        yield inner
+        yield from _walk(inner)
+
+
+def _is_as_seen(layer: Layer, parts: Any, graph: Any) -> bool:
+    same = parts is not None and layer._found is parts and layer._graph is graph
+    return same and parts.is_current()
 
 
 def _size(variables: list[Variable]) -> text.Size:

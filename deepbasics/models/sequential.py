@@ -134,8 +134,8 @@ class Sequential(Model):
 
     def build_for(self, x: Any) -> Any:
         """See `Model`; the weights are made without a call where the layers allow it."""
-        x = self.check_inputs(x)
         if not self.built:
+            x = self.check_inputs(x)
             self.build((None, *x.shape[1:]))
         return super().build_for(x)
 

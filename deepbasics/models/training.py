@@ -159,7 +159,7 @@ class Training(Hooks, Instruments):
 
     def _epoch(self, source: Any, epoch: int, watch: Any, interrupt: interrupts.Interrupts) -> bool:
         """Train on each batch once; returns whether there was any."""
-        self.reset_metrics()
+        self.between_batches("reset_metrics")
         program, logs = self._program("train", source.structure), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
         count = -1
@@ -186,7 +186,7 @@ class Training(Hooks, Instruments):
         """The metrics so far; what a step of a subclass gave, where that is something else."""
         shown = self._shown
         if shown is None or set(shown) <= set(self.metrics_names):
-            found = self.get_metrics_result()
+            found = self.between_batches("get_metrics_result")
             shown = found if shown is None else {name: found[name] for name in shown}
         return {name: as_number(value) for name, value in shown.items()}
 
@@ -271,13 +271,17 @@ class Training(Hooks, Instruments):
         optimizers = self._optimizers() if kind == "train" else ()
         constants = tuple(optimizer.constants() for optimizer in optimizers)
         key = (kind, str(form), self.trainable, frozen, constants)
+        return self._kept(key, lambda: Program(self, kind, form))
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """A program under a key, made again once what it works on has moved."""
         if self._moves != Variable.moves:  # something moved; perhaps not what is bound here
             bound = [variable.data for variable in self._state()]
             if [id(data) for data in bound] != [id(data) for data in self._bound]:
                 self._programs, self._bound = {}, bound
             self._moves = Variable.moves
         if key not in self._programs:
-            self._programs[key] = Program(self, kind, form)
+            self._programs[key] = make()
         return self._programs[key]
 
     def _require_compiled(self, method: str) -> None:
@@ -316,7 +320,7 @@ class Training(Hooks, Instruments):
 
     def _evaluate(self, source: Any, watch: Any) -> dict[str, Any]:
         """Metrics over all batches, in the order of `metrics_names`."""
-        self.reset_metrics()
+        self.between_batches("reset_metrics")
         program = self._program("test", source.structure)
         watch.on_test_begin()
         for count, (_, batch) in enumerate(source.epoch(0)):
@@ -339,8 +343,18 @@ class Training(Hooks, Instruments):
         callbacks: Any = None,
     ) -> Any:
         """The outputs for all rows of `x`, as NumPy arrays; a nest of them for several outputs."""
+        size = as_count("batch_size", batch_size, 32)
+        limit = as_count("steps", steps, None)
+        watched = bool(callbacks) or verbose != 0
         with registry.use_backend(self.backend):
-            source = self._prediction_data(x, batch_size, steps)
+            if is_batches(x):
+                source = BatchSource(x, self._prediction_data, limit=limit)
+            else:
+                data = self._prediction_data(x)
+                if not watched and limit is None and len(tree.flatten(data)[0]) <= size:
+                    return self._packed(self._outputs(self._program("predict", data), data))
+                source = ArraySource(data, size)
+                source.steps = min(limit or source.steps, source.steps)
             watch = callback_room.CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=1, steps=source.steps,
@@ -350,30 +364,29 @@ class Training(Hooks, Instruments):
             batches = []
             for count, (_, batch) in enumerate(source.epoch(0)):
                 watch.on_predict_batch_begin(count)
-                batches.append([registry.active().numpy(t) for t in program(*batch)])
+                batches.append(self._outputs(program, batch))
                 watch.on_predict_batch_end(count, {"outputs": batches[-1]})
             watch.on_predict_end()
-        outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+        return self._packed([np.concatenate(parts) for parts in zip(*batches, strict=True)])
+
+    def _prediction_data(self, x: Any, *ignored: Any) -> tuple[Any, None, None]:
+        """Checked inputs as (x, y, w) without labels; builds whatever is not built."""
+        x = inputs.as_data(x)[0]
+        x = inputs.cast_floats(self, x) if self.overrides("predict_step") else self.build_for(x)
+        self._gather()
+        return x, None, None
+
+    def _outputs(self, program: Any, batch: Any) -> list[np.ndarray]:
+        """The outputs for a batch (or for all data, which are one), as arrays."""
+        backend = registry.active()
+        tensors = [None if a is None else backend.tensor(a) for a in tree.flatten(batch)]
+        return [backend.numpy(tensor) for tensor in program(*tensors)]
+
+    def _packed(self, outputs: list[np.ndarray]) -> Any:
+        """The outputs in the form that the model gives them in."""
         if self.overrides("predict_step"):
             return tree.pack_as(self.predicted, outputs)
         return self.pack_outputs(outputs)
-
-    def _prediction_data(self, x: Any, batch_size: int | None, limit: int | None) -> Any:
-        limit = as_count("steps", limit, None)
-        size = as_count("batch_size", batch_size, 32)
-
-        def prepare(x: Any, *ignored: Any) -> tuple[Any, None, None]:
-            x = inputs.as_data(x)[0]
-            own = self.overrides("predict_step")
-            x = inputs.cast_floats(self, x) if own else self.build_for(x)
-            self._gather()
-            return x, None, None
-
-        if is_batches(x):
-            return BatchSource(x, prepare, limit=limit)
-        source = ArraySource(prepare(x), size)
-        source.steps = min(limit or source.steps, source.steps)
-        return source
 
     # one batch ------------------------------------------------------------------------------------
 
@@ -406,7 +419,7 @@ class Training(Hooks, Instruments):
             parts = self._ready(*inputs.as_data(x, y, w), class_weight)
             if kind == "train":
                 self._build_optimizer()
-            self.reset_metrics()
+            self.between_batches("reset_metrics")
             batch = (None if a is None else backend.tensor(a) for a in tree.flatten(parts))
             self._shown = self._program(kind, parts)(*batch)
             found = self._results()

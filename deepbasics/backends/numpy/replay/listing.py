@@ -179,7 +179,7 @@ def _literal(function: Callable[..., Any], name: str, value: Any) -> str:
         return f"np.{value.dtype}({value.item()!r})"
     if isinstance(value, (int, float, str, bool, tuple, type(None))):
         return repr(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not any(map(callable, value.values())):
         return repr(dict(value))
     raise _unwritable(function, f"{name}, a {type(value).__name__}")
 

@@ -39,8 +39,10 @@ class Step:
         return self._known[signature](*arrays)
 
     def _run(self, arrays: Sequence[Any], signature: Any) -> Any:
-        recording = not self.eager and trace.active() is None
-        with trace.tracing(recording) as (current, _):
+        recording = not self.eager
+        with trace.tracing(recording) as (current, new):
+            if not new:  # a step within a step is part of that
+                return self.fn(*arrays)
             leaves = [a if a is None else current.leaf(np.asarray(a), "input") for a in arrays]
             result = self.fn(*leaves)
             if recording and current.obstacle is None:
