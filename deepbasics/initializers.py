@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import host_draws as host
 from deepbasics.errors import unknown
 from deepbasics.lookup import Lookup
-from deepbasics.random import SeedGenerator, host, key_of
+from deepbasics.random import SeedGenerator, key_of
 
 Seed = int | SeedGenerator | None
 Axes = Sequence[int] | None
@@ -127,7 +128,7 @@ class _Random(Initializer):
     def _draw(
         self, draw: Callable[..., np.ndarray], shape: Sequence[int], *settings: Any
     ) -> np.ndarray:
-        """`draw(key, counter, shape, *settings)`, one of the draws of `random.host`."""
+        """`draw(key, counter, shape, *settings)`, one of the draws of `host_draws`."""
         counter = 0
         if isinstance(self.seed, SeedGenerator):
             counter = int(self.seed.next(host.blocks(math.prod(shape))))

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from deepbasics import config, ops, philox, random
+from deepbasics import host_draws as host
 from deepbasics.backends import registry
+from deepbasics.normal_quantile import log, normal_quantile
 from deepbasics.philox import MULTIPLIERS, ROUNDS, WEYL
-from deepbasics.random import SeedGenerator, families, host
-from deepbasics.random.quantile import log, normal_quantile
+from deepbasics.random import SeedGenerator, families
 
 KEY = (11, 22)
 N = 200_000
@@ -119,7 +120,7 @@ def test_the_normal_quantile_is_exact_from_the_centre_to_the_far_tail():
 def test_draws_are_the_same_bits_whatever_instructions_the_cpu_has():
     """NumPy without its SIMD kernels must give the same numbers."""
     code = (
-        "import hashlib, numpy as np; from deepbasics.random import host\n"
+        "import hashlib, numpy as np; from deepbasics import host_draws as host\n"
         "f = (host.normal, host.truncated_normal, host.uniform)\n"
         "d = b''.join(g((1, 2), 3, (600_000,), dtype='float64').tobytes() for g in f)\n"
         "print(hashlib.sha256(d).hexdigest())"
@@ -359,6 +360,9 @@ DRAWS = {
 }
 
 
+RECORDED = ("normal", "truncated_normal", "uniform", "uniform integers", "randint")
+
+
 @pytest.fixture(params=DRAWS)
 def draw(request):
     return lambda seed: ops.convert_to_numpy(DRAWS[request.param](seed))
@@ -445,12 +449,27 @@ def test_only_draws_that_a_replay_would_repeat_wrongly_stop_the_recording(backen
     random.normal((2,), seed=1)
     random.dropout(x, 0.5, seed=1)
     random.dropout(x, 0.5, seed=SeedGenerator(1))
+    for name in RECORDED:
+        DRAWS[name](SeedGenerator(1))
     assert reasons == []
-    for draw in (lambda s: random.normal((2,), seed=s), lambda s: random.shuffle(x, seed=s)):
-        draw(None)
-        draw(SeedGenerator(1))
+    random.normal((2,))
     random.dropout(x, 0.5)
-    assert len(reasons) == 5
+    random.shuffle(x)
+    random.shuffle(x, seed=SeedGenerator(1))
+    assert len(reasons) == 4
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_replayed_step_draws_what_the_host_draws_next(backend, name):
+    generator = SeedGenerator(2)
+    step = backend.step(lambda x: x + DRAWS[name](generator))
+    zeros = backend.tensor(np.zeros((3, 2), "float32"))
+    drawn = [np.array(backend.numpy(step(zeros))) for _ in range(4)]
+    again = SeedGenerator(2)
+    for found in drawn:
+        np.testing.assert_array_equal(found, ops.convert_to_numpy(DRAWS[name](again)))
+    assert len({found.tobytes() for found in drawn}) == 4
 
 
 def test_categorical_follows_the_softmax_of_its_logits():

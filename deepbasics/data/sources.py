@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from deepbasics import host_draws as host
 from deepbasics import legacy, tree
 from deepbasics.backends import registry
-from deepbasics.random import host
 
 Batch = tuple[int, tuple[Any, ...]]  # the number of rows, and the tensors of (x, y, w), flat
 

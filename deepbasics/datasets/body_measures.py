@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deepbasics.random import host
+from deepbasics import host_draws as host
 
 FEATURES = ("weight", "height", "age")
 _SHIFT = (1.0, 1.0, -1.0)  # of the first half, in the order of FEATURES

@@ -2,7 +2,9 @@
 
 `dtype` is floatx by default. `seed`: an integer gives the same numbers at each call, a
 `SeedGenerator` continues its stream, None takes a fresh stream of the global generator. The numbers
-are drawn on the host, so they are the same on every backend.
+are drawn on the host, so they are the same on every backend. A step that draws by a `SeedGenerator`
+is recorded, and draws anew each time it runs; one that draws without a seed runs eagerly, as does
+one with `shuffle`, `categorical`, `gamma`, `beta` or `binomial`.
 """
 
 import math
@@ -12,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from deepbasics import dtypes
+from deepbasics import host_draws as host
 from deepbasics.backends import registry
 from deepbasics.config import floatx
 from deepbasics.philox import HALVES, Key
-from deepbasics.random import families, host
+from deepbasics.random import families
 from deepbasics.random.streams import SeedGenerator, stream
 
 Tensor = Any
@@ -31,6 +34,21 @@ def _drawn(
     shape = tuple(shape)
     key, counter = _host_stream(seed, host.blocks(math.prod(shape)))
     return ops.convert_to_tensor(draw(key, counter, shape, *args, dtype), dtype=dtype)
+
+
+def _recorded(draw: str, shape: Sequence[int], dtype: str, seed: Seed, *args: Any) -> Tensor:
+    """The draw of this name in `host.RECORDED`, as a call that a recorded step repeats."""
+    from deepbasics import ops
+    from deepbasics.ops.call import call
+
+    plain = all(isinstance(a, int | float) for a in args)  # a recording keeps them as settings
+    if not (plain and isinstance(seed, SeedGenerator)):
+        return _drawn(host.RECORDED[draw], shape, dtype, seed, *args)
+    shape = tuple(int(n) for n in shape)
+    key, counter = stream(seed, host.blocks(math.prod(shape)))
+    counter = ops.convert_to_tensor(counter, "int64")
+    settings = {"draw": draw, "key": key, "shape": shape, "arguments": args, "dtype": dtype}
+    return ops.convert_to_tensor(call("random_draw", counter, **settings), dtype)
 
 
 def _host_stream(seed: Seed, blocks: int) -> tuple[Key, int]:
@@ -56,7 +74,7 @@ def normal(
     seed: Seed = None,
 ) -> Tensor:
     """Normal with the given mean and standard deviation: a float tensor of `shape`."""
-    return _drawn(host.normal, shape, _float(dtype), seed, mean, stddev)
+    return _recorded("normal", shape, _float(dtype), seed, mean, stddev)
 
 
 def truncated_normal(
@@ -67,7 +85,7 @@ def truncated_normal(
     seed: Seed = None,
 ) -> Tensor:
     """Normal given that it lies within 2 `stddev` of `mean`; `stddev` is that before truncation."""
-    return _drawn(host.truncated_normal, shape, _float(dtype), seed, mean, stddev)
+    return _recorded("truncated_normal", shape, _float(dtype), seed, mean, stddev)
 
 
 def uniform(
@@ -80,7 +98,7 @@ def uniform(
     """Uniform in [minval, maxval): a float tensor of `shape`; an integer dtype means `randint`."""
     if dtype is not None and dtypes.is_int(dtypes.name(dtype)):
         return randint(shape, minval, maxval, dtype, seed)
-    return _drawn(host.uniform, shape, _float(dtype), seed, minval, maxval)
+    return _recorded("uniform", shape, _float(dtype), seed, minval, maxval)
 
 
 def randint(
@@ -95,7 +113,7 @@ def randint(
     limits = np.iinfo(dtype)
     if minval < limits.min or maxval - 1 > limits.max:
         raise ValueError(f"{dtype} does not hold the integers from {minval} to {maxval} - 1.")
-    return _drawn(host.randint, shape, dtype, seed, int(minval), int(maxval))
+    return _recorded("randint", shape, dtype, seed, int(minval), int(maxval))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import host_draws as host
 from deepbasics.philox import Key
-from deepbasics.random import host
 
 _ATTEMPT, _PART = 1 << 64, 1 << 128
 _FEW = 15  # trials to make one by one

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deepbasics.backends.numpy import NumpyBackend
+from deepbasics.host_draws import RECORDED
 from deepbasics.testing.case import Case, Draw
 
 RULES = NumpyBackend.rules
@@ -161,6 +162,11 @@ COUNTER = Draw("", low=0, high=9, kind="int")
 RANDOM = [
     row("random_mask", COUNTER, kind="exact", key=(1, 2), threshold=2**31, shape=(3, 5)),
     row("random_bits32", COUNTER, kind="exact", key=(1, 2), shape=(3, 5)),
+    *(
+        row("random_draw", COUNTER, kind="exact", label=draw, draw=draw, key=(1, 2), shape=(3, 5),
+            arguments=(-1, 2), dtype="float32" if draw != "randint" else "int32")
+        for draw in RECORDED
+    ),
 ]  # fmt: skip
 
 PRIMITIVES = [*ELEMENTWISE, *REDUCTIONS, *SHAPE, *NN, *RANDOM]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from deepbasics.testing import cases, checks, levels
-from deepbasics.testing.networks import NETS
 from deepbasics.testing.tolerances import TOLERANCES
 
 DTYPES = ("float64", "float32")
@@ -64,7 +63,7 @@ def _above_ops(backend: str, dtype: str) -> Iterator[tuple[str, Any, Callable[[]
             )
     for case in cases.OPTIMIZERS:
         yield "step", case, lambda c=case: levels.check_step(c, backend, dtype)
-    for case in NETS:
+    for case in cases.NETS:
         yield "run", case, lambda c=case: levels.check_run(c, backend, dtype)
 
 

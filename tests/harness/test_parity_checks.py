@@ -11,7 +11,7 @@ from deepbasics.backends.numpy import trace
 from deepbasics.data import ArraySource
 from deepbasics.layers import Dense, Dropout
 from deepbasics.ops.call import call
-from deepbasics.testing import cases, checks, levels, report
+from deepbasics.testing import cases, checks, levels
 from deepbasics.testing.tolerances import Tolerance, compare, differences
 
 torch = pytest.importorskip("torch", reason="the planted errors are torch's")
@@ -276,9 +276,8 @@ def test_a_size_makes_room_for_what_cancels_and_no_more():
 def test_the_report_counts_what_fails_and_its_command_says_so(plant, monkeypatch, capsys):
     from deepbasics.testing.__main__ import main
 
-    for name in ("DERIVED", "LOSSES", "METRICS", "LAYERS", "OPTIMIZERS"):
+    for name in ("DERIVED", "LOSSES", "METRICS", "LAYERS", "OPTIMIZERS", "NETS"):
         monkeypatch.setattr(cases, name, [])
-    monkeypatch.setattr(report, "NETS", [])
     monkeypatch.setattr(cases, "PRIMITIVES", [op("exp"), op("log")])
     monkeypatch.setattr(cases, "with_edges", list)
     assert main(["torch"]) == 0

@@ -117,6 +117,12 @@ def test_the_dtype_of_a_sum(a, b, want):
     assert ops.dtype(ops.add(y, x)) == want
 
 
+def test_where_keeps_the_digits_of_a_number_beside_a_float64():
+    x = np.array([1.0, 2.0])
+    for chosen in (ops.where(x > 1, x, 0.1), ops.where(x < 2, 0.1, x)):
+        assert ops.convert_to_numpy(chosen).tolist() == [0.1, 2.0]
+
+
 def test_ints_become_floatx_where_a_result_is_no_int():
     x = ops.ones((2,), "int64")
     for op in (ops.sqrt, ops.exp, ops.mean, ops.softmax):

@@ -4,6 +4,7 @@ import numpy as np
 
 from deepbasics import philox
 from deepbasics.backends.numpy.trace import primitive
+from deepbasics.host_draws import RECORDED
 
 
 def _mask(counter, key, threshold, shape, out=None):
@@ -18,7 +19,12 @@ def _bits32(counter, key, shape, out=None):
     return out
 
 
+def _draw(counter, draw, key, shape, arguments, dtype):
+    return RECORDED[draw](key, int(counter), shape, *arguments, dtype)
+
+
 random_mask = primitive(  # True where the element's 32 random bits are at least `threshold`
     "random_mask", _mask, None, kind="out", analytic=False, test=False
 )
 random_bits32 = primitive("random_bits32", _bits32, None, kind="out", analytic=False, test=False)
+random_draw = primitive("random_draw", _draw, None, analytic=False, test=False)

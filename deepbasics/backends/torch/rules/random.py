@@ -9,6 +9,7 @@ from torch import Tensor
 
 from deepbasics.backends.torch import philox
 from deepbasics.backends.torch.replay.record import compiling, on_host
+from deepbasics.host_draws import RECORDED
 from deepbasics.philox import bits32_kernel, mask_kernel
 
 
@@ -26,6 +27,23 @@ def _drawn_mask(
     return philox.bits32(counter, key, shape, counter.device) >= threshold
 
 
+def _drawn(
+    counter: Tensor,
+    draw: str,
+    key: tuple[int, int],
+    shape: tuple[int, ...],
+    arguments: tuple[float, ...],
+    dtype: str,
+) -> Tensor:
+    array = RECORDED[draw](key, int(counter), shape, *arguments, dtype)
+    return torch.from_numpy(array).to(counter.device)
+
+
+def _host_draw(counter: Tensor, **settings: Any) -> Tensor:
+    """A draw by NumPy wherever the counter is: its arithmetic gives the same bits everywhere."""
+    return on_host(_drawn, counter, *signature(_drawn).bind(counter, **settings).args[1:])
+
+
 def _draw(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """One call where it looks at the counter; and for a compiler, which got the bits wrong."""
 
@@ -38,4 +56,8 @@ def _draw(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return drawn
 
 
-RULES = {"random_bits32": _draw(_drawn_bits32), "random_mask": _draw(_drawn_mask)}
+RULES = {
+    "random_bits32": _draw(_drawn_bits32),
+    "random_mask": _draw(_drawn_mask),
+    "random_draw": _host_draw,
+}

@@ -11,8 +11,8 @@ import numpy as np
 
 from deepbasics import dtypes
 from deepbasics.config import floatx
+from deepbasics.normal_quantile import normal_quantile
 from deepbasics.philox import WORDS, Key, bits
-from deepbasics.random.quantile import normal_quantile
 
 _CHUNK = 1 << 14  # elements at a time: the working arrays stay in cache
 _WITHIN_TWO_SIGMA = 0.4772498680518208  # chance that a standard normal lies in (0, 2)
@@ -139,3 +139,11 @@ def randint(
 def permutation(key: Key, counter: int, n: int) -> np.ndarray:
     """A permutation of range(n), int64 (n,): the order of `n` random words, ties by position."""
     return np.argsort(bits(key, counter, n), kind="stable")
+
+
+RECORDED = {  # draws that a recorded step makes anew each time it runs, from its counter
+    "normal": normal,
+    "truncated_normal": truncated_normal,
+    "uniform": uniform,
+    "randint": randint,
+}
