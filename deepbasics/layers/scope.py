@@ -9,10 +9,11 @@ from typing import Any
 
 @dataclass
 class Call:
-    """One outermost call of a layer or model."""
+    """One outermost call of a layer or model; `told`: someone said whether it is training."""
 
     training: bool = False
     losses: list[Any] = field(default_factory=list)
+    told: bool = True
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
@@ -28,10 +29,10 @@ def current() -> Call | None:
 def call_scope(training: bool | None = None) -> Iterator[Call]:
     """The call in progress with `training` (None: as it is), or a new one."""
     outer = _current.get()
-    if outer is not None and (training is None or training == outer.training):
+    if outer is not None and training in (None, outer.training if outer.told else None):
         yield outer
         return
-    inner = Call(bool(training), outer.losses if outer is not None else [])
+    inner = Call(bool(training), outer.losses if outer is not None else [], training is not None)
     token = _current.set(inner)
     try:
         yield inner

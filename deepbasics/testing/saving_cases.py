@@ -185,6 +185,14 @@ LAYERS: tuple[Case, ...] = (
     _layer("Resizing", _IMAGE, height=4, width=6),
     _layer("CenterCrop", _IMAGE, height=4, width=6),
     _layer("Discretization", _ROW, bin_boundaries=[-1.0, 0.0, 1.0]),
+    _layer("IntegerLookup", (6,), vocabulary=[7, 3, 5], output_mode="multi_hot", _ids=10),
+    _layer("RandomContrast", _IMAGE, factor=0.2, _random=True),
+    _layer("RandomBrightness", _IMAGE, factor=0.2, value_range=[0.0, 1.0], _random=True),
+    _layer("RandomFlip", _IMAGE, mode="horizontal", _random=True),
+    _layer("RandomCrop", _IMAGE, height=8, width=8, _random=True),
+    _layer("RandomRotation", _IMAGE, factor=0.2, fill_mode="wrap", _random=True),
+    _layer("RandomZoom", _IMAGE, height_factor=0.2, interpolation="nearest", _random=True),
+    _layer("RandomTranslation", _IMAGE, height_factor=0.2, width_factor=[0.0, 0.1], _random=True),
 )  # fmt: skip
 
 # Layers that no row can be written for, and why.
@@ -199,6 +207,7 @@ NO_ROW = {
     "LSTMCell": "in RNN",
     "GRUCell": "in RNN",
     "StackedRNNCells": "in RNN",
+    **dict.fromkeys(("Hashing", "StringLookup", "TextVectorization"), "called outside of models"),
 }
 
 # Losses with the labels that they take: "numbers", "signs", "one-hot" or "ids".
