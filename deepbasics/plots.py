@@ -1,4 +1,4 @@
-"""Pictures: training curves, confusion matrix, decision regions, digits, filters.
+"""Pictures: training curves, confusion matrix, decision regions, digits, filters, activations.
 
 Each function returns a matplotlib `Figure` and writes it to `save=` where given (the ending says
 the format). Figures are made without pyplot: no display is needed, none stays open. Needs
@@ -180,6 +180,59 @@ def filters(
     return _done(figure, title, save)
 
 
+def activations(
+    model: Any,
+    x: Any,
+    layer: Any,
+    title: str | None = None,
+    save: str | os.PathLike | None = None,
+) -> "Figure":
+    """What a layer makes of some inputs.
+
+    Args:
+        model: a built Sequential or functional model.
+        x: inputs as for `predict`, n of them.
+        layer: one of the model's, by name, by index or itself. Images, (n, height, width,
+            channels), give a row of images for each input, one image a channel; sequences,
+            (n, steps, features), a map for each input; (n, units), one map with a row for each.
+
+    Raises ValueError for a layer that is not there, and for outputs of other ranks.
+    """
+    layer = _layer(model, layer)
+    outputs = _cut(model, layer).predict(x, verbose=0)
+    if getattr(outputs, "ndim", None) not in (2, 3, 4):
+        shape = getattr(outputs, "shape", type(outputs).__name__)
+        raise ValueError(
+            f"plots.activations draws outputs of rank 2 to 4; {layer.name!r} gives {shape}."
+        )
+    if outputs.ndim == 4:
+        first = getattr(layer, "data_format", "channels_last") == "channels_first"
+        images = outputs if first else np.moveaxis(outputs, -1, 1)
+        n, columns = images.shape[:2]
+        images = images.reshape(n * columns, *images.shape[2:])
+    else:
+        images = outputs if outputs.ndim == 3 else outputs[None]
+        columns = min(len(images), _COLUMNS)
+    rows = math.ceil(len(images) / columns)
+    figure = _figure("activations", max(3.0, 0.9 * columns), max(1.2, 0.9 * rows))
+    for axes, image in _grid(figure, images, columns):
+        axes.imshow(image, cmap="gray")
+    return _done(figure, title or layer.name, save)
+
+
+def _layer(model: Any, layer: Any) -> Any:
+    if isinstance(layer, str):
+        return model.get_layer(layer)
+    return model.get_layer(index=layer) if isinstance(layer, int) else layer
+
+
+def _cut(model: Any, layer: Any) -> Any:
+    """The part of a model that ends with a layer."""
+    from deepbasics.models import Model
+
+    return Model(model.inputs, layer.output)
+
+
 def _figure(function: str, width: float, height: float) -> "Figure":
     try:
         from matplotlib.figure import Figure
@@ -276,9 +329,9 @@ def _grid_size(n: int) -> tuple[float, float]:
     return max(3.0, 0.9 * columns), max(3.0 if n == 1 else 1.2, 1.1 * rows)
 
 
-def _grid(figure: Any, images: np.ndarray) -> list[tuple[Any, Any]]:
+def _grid(figure: Any, images: np.ndarray, columns: int = _COLUMNS) -> list[tuple[Any, Any]]:
     """Each image with its place."""
-    rows, columns = math.ceil(len(images) / _COLUMNS), min(len(images), _COLUMNS)
+    rows, columns = math.ceil(len(images) / columns), min(len(images), columns)
     places = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in places:
         axes.axis("off")

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from deepbasics import plots
+from deepbasics import ops, plots
 from deepbasics.callbacks import CSVLogger
-from deepbasics.layers import Dense
-from deepbasics.models import Sequential
+from deepbasics.layers import Conv2D, Dense, Flatten, Input, SimpleRNN
+from deepbasics.models import Model, Sequential
 
 pytest.importorskip("matplotlib", reason="the pictures need matplotlib, the extra 'recipes'")
 
@@ -163,6 +163,41 @@ def test_filters_show_a_unit_s_weights_as_they_are_and_zero_in_the_middle():
 def test_filters_refuses_a_bias():
     with pytest.raises(ValueError, match=r"rank 2 or 4; got shape \(3,\)"):
         plots.filters(np.zeros(3))
+
+
+def drawn(figure):
+    return [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+
+
+def test_activations_of_a_convolution_are_its_channels_a_row_for_each_input(backend):
+    model = Sequential([Input((6, 5, 1)), Conv2D(3, 2, name="conv"), Flatten(), Dense(2)])
+    x = np.random.default_rng(0).normal(size=(2, 6, 5, 1)).astype("float32")
+    figure = plots.activations(model, x, layer="conv")
+    images = drawn(figure)
+    want = ops.convert_to_numpy(model.layers[0](x))
+    assert len(images) == 6
+    np.testing.assert_allclose(images[4], want[1, :, :, 1], rtol=1e-5, atol=1e-6)
+    assert figure.axes[3].get_subplotspec().rowspan.start == 1
+    assert figure.get_suptitle() == "conv"
+
+
+def test_activations_of_units_are_one_map_and_of_sequences_one_for_each_input():
+    inputs = Input((4, 3))
+    steps = SimpleRNN(5, return_sequences=True)(inputs)
+    model = Model(inputs, Dense(2)(Flatten()(steps)))
+    x = np.ones((3, 4, 3), "float32")
+    assert [image.shape for image in drawn(plots.activations(model, x, layer=1))] == [(4, 5)] * 3
+    (units,) = drawn(plots.activations(model, x, layer=model.layers[-1]))
+    np.testing.assert_allclose(units, model.predict(x, verbose=0))
+
+
+def test_activations_refuses_a_layer_that_is_not_there_and_outputs_that_are_no_maps():
+    model = Sequential([Input((2, 2, 2, 1)), Flatten(name="flat"), Dense(1)])
+    with pytest.raises(ValueError, match="flat"):
+        plots.activations(model, np.zeros((1, 2, 2, 2, 1)), layer="flet")
+    deep = Model(model.inputs, model.inputs[0] * 2.0)
+    with pytest.raises(ValueError, match=r"rank 2 to 4; .* gives \(1, 2, 2, 2, 1\)"):
+        plots.activations(deep, np.zeros((1, 2, 2, 2, 1)), layer=-1)
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
