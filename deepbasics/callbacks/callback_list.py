@@ -85,6 +85,10 @@ class CallbackList:
         """Whether some callback needs every call of a hook."""
         return any(due is None for _, due in self._hooks[hook])
 
+    def idle(self, kind: str) -> bool:
+        """Whether no callback follows the batches of a kind: "train", "test" or "predict"."""
+        return not (self._hooks[f"on_{kind}_batch_begin"] or self._hooks[f"on_{kind}_batch_end"])
+
     def _call(self, hook: str, position: tuple[int, ...], logs: Mapping | None) -> None:
         logs = plain(logs)
         for method, _ in self._hooks[hook]:

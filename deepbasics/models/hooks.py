@@ -165,19 +165,19 @@ class Program:
         self._own = model.has_own_steps()
         self._step = _own_step(model, kind, form) if self._own else _STEPS[kind](model, form)
         self._settings = {"eager": model.run_eagerly, "compiled": model.jit_compile is True}
-        self._recorded: Any = None
+        self.recorded: Any = None
 
     def __call__(self, *batch: Any) -> Any:
-        if self._recorded is not None:
-            return self._recorded(*batch)
+        if self.recorded is not None:
+            return self.recorded(*batch)
         recorded = self.recorder()
         return self._step(*batch) if self._own else recorded(*batch)
 
     def recorder(self) -> Any:
         """The backend's step."""
-        if self._recorded is None:
-            self._recorded = self._backend.step(self._step, **self._settings)
-        return self._recorded
+        if self.recorded is None:
+            self.recorded = self._backend.step(self._step, **self._settings)
+        return self.recorded
 
 
 def _own_step(model: Any, kind: str, form: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from deepbasics import tree
 from deepbasics.backends import registry
 from deepbasics.models import inputs
+from deepbasics.models.hooks import Program
 
 
 class Instruments:
@@ -52,7 +53,8 @@ class Instruments:
             parts = self._ready(*inputs.as_data(x, y, w))
             self._build_optimizer()
             batch = [None if a is None else backend.tensor(a) for a in tree.flatten(parts)]
-            step = self._program("train", parts).recorder()
+            step = self._program("train", parts)
+            step = step.recorder() if isinstance(step, Program) else step
         if not hasattr(step, "listing"):
             raise ValueError(
                 f'{what} shows the step of the backend "numpy"; this model is on '

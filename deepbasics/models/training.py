@@ -162,15 +162,19 @@ class Training(Hooks, Instruments):
         self.between_batches("reset_metrics")
         program, logs = self._program("train", source.structure), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
-        count = -1
+        count, watched, shown = -1, not watch.idle("train"), None
         for count, (_, batch) in enumerate(source.epoch(epoch)):
-            begin(count)
-            self._shown = program(*batch)
-            end(count, logs)
+            if watched:
+                begin(count)
+            shown = program(*batch)
+            if watched:
+                self._shown = shown
+                end(count, logs)
             if interrupt.raised:
                 raise KeyboardInterrupt
             if self.stop_training:
                 break
+        self._shown = shown
         if count < 0:
             warnings.warn(
                 f"The data ran out before epoch {epoch + 1}; training ends here. A generator must "
@@ -271,7 +275,8 @@ class Training(Hooks, Instruments):
         optimizers = self._optimizers() if kind == "train" else ()
         constants = tuple(optimizer.constants() for optimizer in optimizers)
         key = (kind, str(form), self.trainable, frozen, constants)
-        return self._kept(key, lambda: Program(self, kind, form))
+        program = self._kept(key, lambda: Program(self, kind, form))
+        return program.recorded or program
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
         """A program under a key, made again once what it works on has moved."""

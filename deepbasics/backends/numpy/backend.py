@@ -147,7 +147,7 @@ class Feed:
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self._arrays = list(arrays)
         self._order: np.ndarray | None = None
-        self._batches: dict[int, tuple[np.ndarray, ...]] = {}  # by the number of rows
+        self._batches: dict[int, list[Any]] = {}  # by the number of rows: (take, buffer)
 
     def order(self, order: np.ndarray | None) -> None:
         """Set the order of the rows; None is their own."""
@@ -159,13 +159,13 @@ class Feed:
             return tuple([a[start:stop] for a in self._arrays])
         indices = self._order[start:stop]
         rows = len(indices)
-        into = self._batches.get(rows)
-        if into is None:
-            into = tuple([np.empty((rows, *a.shape[1:]), a.dtype) for a in self._arrays])
-            self._batches[rows] = into
-        for array, out in zip(self._arrays, into, strict=True):
-            array.take(indices, 0, out, "clip")  # "raise" would go through a buffer
-        return into
+        gathered = self._batches.get(rows)
+        if gathered is None:
+            gathered = self._batches[rows] = [
+                (a.take, np.empty((rows, *a.shape[1:]), a.dtype)) for a in self._arrays
+            ]
+        # "clip", since "raise" would go through a buffer of its own
+        return tuple([take(indices, 0, out, "clip") for take, out in gathered])
 
 
 def as_array(value: Any) -> np.ndarray:
