@@ -33,7 +33,8 @@ def plain(data: Any) -> Any:
         return data.to_numpy()
     if hasattr(data, "detach"):
         return data.detach().cpu().numpy()
-    return ops.convert_to_numpy(data) if ops.is_tensor(data) else data
+    foreign = ops.is_tensor(data) and not isinstance(data, np.ndarray)
+    return ops.convert_to_numpy(data) if foreign else data
 
 
 def numbers(data: Any, where: str) -> np.ndarray:

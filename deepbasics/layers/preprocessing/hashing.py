@@ -25,8 +25,8 @@ class Hashing(Categorical):
     floats are cut to integers. Works outside of models.
 
     >>> Hashing(3)([["a"], ["b"]])
-    array([[1],
-           [0]])
+    array([[0],
+           [1]])
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from deepbasics.errors import as_count
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.layers.preprocessing.adapting import batches, texts
 from deepbasics.layers.preprocessing.vocabulary import StringLookup, Strings, plain_vocabulary
-from deepbasics.lookup import Lookup
+from deepbasics.lookup import Lookup, described_function
 
 Tokens = list[list[str]]
 
@@ -41,8 +41,13 @@ def whitespace(text: str) -> list[str]:
     return [word for word in _SPACE.split(text) if word]
 
 
+def character(text: str) -> list[str]:
+    """The characters, by code points."""
+    return list(text)
+
+
 STANDARDS = {f.__name__: f for f in (lower, strip_punctuation, lower_and_strip_punctuation)}
-SPLITS: dict[str, Callable[[str], list[str]]] = {"whitespace": whitespace, "character": list}
+SPLITS = {f.__name__: f for f in (whitespace, character)}
 _STANDARD, _SPLIT = Lookup("standardize", STANDARDS), Lookup("split", SPLITS)
 
 
@@ -59,7 +64,8 @@ class TextVectorization(Strings, Layer):
         output_mode: "int": ids (texts, words), 0 after the end and 1 for what is out of the
             vocabulary; "multi_hot", "count", "tf_idf": codes (texts, ids), as for `StringLookup`.
         output_sequence_length: of "int": the number of columns, default that of the longest text.
-        pad_to_max_tokens, vocabulary, idf_weights, encoding: as for `StringLookup`.
+        pad_to_max_tokens, vocabulary, idf_weights, encoding, has_input_vocabulary: as for
+            `StringLookup`.
 
     The input is a list or array (texts,) or (texts, 1) of strings; it works outside of models.
 
@@ -85,6 +91,7 @@ class TextVectorization(Strings, Layer):
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
+        has_input_vocabulary: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -105,7 +112,7 @@ class TextVectorization(Strings, Layer):
         self._lookup_layer = StringLookup(
             max_tokens, mask_token="", vocabulary=vocabulary, idf_weights=idf_weights,
             output_mode=output_mode, pad_to_max_tokens=pad_to_max_tokens, sparse=sparse,
-            encoding=encoding, name=self.name,
+            encoding=encoding, has_input_vocabulary=has_input_vocabulary, name=self.name,
         )  # fmt: skip
 
     def _widths(self, ngrams: Any) -> tuple[int, ...]:
@@ -196,7 +203,7 @@ class TextVectorization(Strings, Layer):
         inner = self._lookup_layer.get_config()
         names = ("max_tokens", "output_mode", "pad_to_max_tokens", "sparse", "vocabulary",
                  "idf_weights", "encoding", "has_input_vocabulary")  # fmt: skip
-        return super().get_config() | {name: inner[name] for name in names if name in inner} | {
+        return super().get_config() | {name: inner[name] for name in names} | {
             "standardize": _described(_STANDARD, self._standardize),
             "split": _described(_SPLIT, self._split),
             "ngrams": self._ngrams_arg,
@@ -209,16 +216,16 @@ class TextVectorization(Strings, Layer):
         """The inverse of `get_config`. No vocabulary is read from a file."""
         config = dict(plain_vocabulary(cls, config))
         config.pop("vocabulary_size", None)
-        given = config.pop("has_input_vocabulary", True)
-        layer = cls(**config)
-        layer._lookup_layer._given &= given
-        return layer
+        for name, lookup in (("standardize", _STANDARD), ("split", _SPLIT)):
+            config[name] = lookup.deserialize(config.get(name))
+        return cls(**config)
 
 
 def _described(lookup: Lookup, function: Any) -> Any:
-    """A function as plain data: the name that it goes by in Keras."""
-    names = {f: name for name, f in lookup.objects.items()}
-    return names.get(function) or lookup.serialize(function)
+    """A function as plain data: the name that it goes by in Keras, or its own."""
+    if function is None or function in lookup.objects.values():
+        return lookup.serialize(function)
+    return described_function(function)
 
 
 def _ngrams(words: list[str], widths: Sequence[int]) -> list[str]:

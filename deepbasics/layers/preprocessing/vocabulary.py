@@ -18,8 +18,6 @@ from deepbasics.layers.preprocessing.adapting import batches, numbers, plain, te
 from deepbasics.layers.preprocessing.encoding import MODES, Categorical
 from deepbasics.layers.preprocessing.fingerprints import bucket
 
-_LEARNED = ("has_input_vocabulary", "vocabulary_size")  # in configs alone
-
 
 class _Vocabulary:
     """Tokens without the special ones, their ids, and the weights of all ids for tf-idf."""
@@ -49,6 +47,7 @@ class _Lookup(Categorical):
         pad_to_max_tokens: bool,
         sparse: bool,
         salt: Any,
+        given: bool | None,
     ) -> None:
         """Keep and check the settings."""
         self.set_mode(output_mode, (*MODES, "tf_idf"), sparse)
@@ -63,7 +62,7 @@ class _Lookup(Categorical):
                 f'{self.where}: invert=True needs output_mode="int"; got {output_mode!r}.'
             )
         self._vocabulary: _Vocabulary | None = None
-        self._given = vocabulary is not None
+        self.has_input_vocabulary = vocabulary is not None if given is None else given
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
         elif idf_weights is not None:
@@ -160,7 +159,7 @@ class _Lookup(Categorical):
 
     def learn(self, found: Iterable[Iterable[Any]]) -> None:
         """`adapt` to batches whose rows are documents."""
-        if self._given:
+        if self.has_input_vocabulary:
             raise ValueError(f"{self.where} was given its vocabulary; it cannot adapt.")
         counts: Counter[Any] = Counter()
         documents: Counter[Any] = Counter()
@@ -229,11 +228,6 @@ class _Lookup(Categorical):
             )
         return [self._oov_start + i for i in self.hashed(tokens)]
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor, with the vocabulary that was learned."""
-        learned = self._vocabulary is not None and not self._given
-        return super().get_config() | ({"has_input_vocabulary": False} if learned else {})
-
     @property
     def vocabulary(self) -> list[Any] | None:
         """The tokens by id; None before they are known."""
@@ -248,10 +242,10 @@ class _Lookup(Categorical):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "_Lookup":
         """The inverse of `get_config`. No vocabulary is read from a file."""
-        settings = {k: v for k, v in plain_vocabulary(cls, config).items() if k not in _LEARNED}
-        layer = cls(**settings)
-        layer._given &= config.get("has_input_vocabulary", True)
-        return layer
+        given = plain_vocabulary(cls, config).items()
+        return cls(**{name: value for name, value in given if name not in cls.unread})
+
+    unread = ("vocabulary_size",)  # what is in Keras' configs, and follows from the rest
 
 
 def plain_vocabulary(cls: type, config: dict[str, Any]) -> dict[str, Any]:
@@ -308,6 +302,7 @@ class StringLookup(Strings, _Lookup):
         pad_to_max_tokens: make codes `max_tokens` long.
         encoding: of strings given as bytes.
         salt: one or two integers that choose another fingerprint.
+        has_input_vocabulary: whether `adapt` is refused; default whether there is a vocabulary.
 
     The input is a list or array of strings; it is looked up outside of models.
 
@@ -329,12 +324,16 @@ class StringLookup(Strings, _Lookup):
         sparse: bool = False,
         encoding: str = "utf-8",
         salt: Any = None,
+        has_input_vocabulary: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.encoding = encoding
         self.set_up(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights,
-                    invert, output_mode, pad_to_max_tokens, sparse, salt)  # fmt: skip
+                    invert, output_mode, pad_to_max_tokens, sparse, salt,
+                    has_input_vocabulary)  # fmt: skip
+
+    unread = (*_Lookup.unread, "oov_method")
 
     def tokens(self, data: Any) -> np.ndarray:
         """Data as an array of strings."""
@@ -389,6 +388,7 @@ class IntegerLookup(_Lookup):
         pad_to_max_tokens: bool = False,
         oov_method: str = "floormod",
         salt: Any = None,
+        has_input_vocabulary: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -400,7 +400,8 @@ class IntegerLookup(_Lookup):
             raise ValueError(f'{self.where}: salt belongs to oov_method="farmhash".')
         self.vocabulary_dtype, self.oov_method = vocabulary_dtype, oov_method
         self.set_up(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights,
-                    invert, output_mode, pad_to_max_tokens, sparse, salt)  # fmt: skip
+                    invert, output_mode, pad_to_max_tokens, sparse, salt,
+                    has_input_vocabulary)  # fmt: skip
 
     def tokens(self, data: Any) -> np.ndarray:
         """Data as an array of integers."""
