@@ -193,8 +193,9 @@ def activations(
         model: a built Sequential or functional model.
         x: inputs as for `predict`, n of them.
         layer: one of the model's, by name, by index or itself. Images, (n, height, width,
-            channels), give a row of images for each input, one image a channel; sequences,
-            (n, steps, features), a map for each input; (n, units), one map with a row for each.
+            channels), give an image for each channel, a row of them for each of several inputs;
+            sequences, (n, steps, features), a map for each input; (n, units), one map with a row
+            for each.
 
     Raises ValueError for a layer that is not there, and for outputs of other ranks.
     """
@@ -208,8 +209,8 @@ def activations(
     if outputs.ndim == 4:
         first = getattr(layer, "data_format", "channels_last") == "channels_first"
         images = outputs if first else np.moveaxis(outputs, -1, 1)
-        n, columns = images.shape[:2]
-        images = images.reshape(n * columns, *images.shape[2:])
+        columns = images.shape[1] if len(images) > 1 else min(images.shape[1], _COLUMNS)
+        images = images.reshape(-1, *images.shape[2:])
     else:
         images = outputs if outputs.ndim == 3 else outputs[None]
         columns = min(len(images), _COLUMNS)

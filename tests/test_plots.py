@@ -178,6 +178,9 @@ def test_activations_of_a_convolution_are_its_channels_a_row_for_each_input(back
     assert len(images) == 6
     np.testing.assert_allclose(images[4], want[1, :, :, 1], rtol=1e-5, atol=1e-6)
     assert figure.axes[3].get_subplotspec().rowspan.start == 1
+    assert figure.axes[3].get_subplotspec().colspan.start == 0
+    (alone, *_) = plots.activations(model, x[:1], layer="conv").axes
+    assert alone.get_gridspec().ncols == 3
     assert figure.get_suptitle() == "conv"
 
 

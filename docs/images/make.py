@@ -12,8 +12,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from deepbasics import cli
+from deepbasics import cli, plots
 from deepbasics.backends import registry
+from deepbasics.random import set_random_seed
 
 HERE = Path(__file__).parent
 KEPT = ("xor-regions.png", "churn-confusion.png", "mnist-digits.png", "mnist-confusion.png")
@@ -53,6 +54,18 @@ def overlay(histories: dict[str, dict[str, Any]]) -> None:
     figure.savefig(HERE / "curves.png")
 
 
+def convolutions() -> None:
+    """The filters of `mnist_cnn` after an epoch, and what its layers make of some digits."""
+    recipe = cli.load_recipe("mnist_cnn")
+    x, y, x_test, _ = recipe.data()
+    set_random_seed(0)
+    with registry.use_backend(registry.available()[-1]):
+        model = recipe.build()
+        model.fit(x, y, recipe.BATCH_SIZE, epochs=1, verbose=0)
+        plots.filters(model.layers[0].get_weights()[0], save=HERE / "mnist_cnn-filters.png")
+        plots.activations(model, x_test[:1], layer=1, save=HERE / "mnist_cnn-activations.png")
+
+
 def main() -> None:
     """Everything, with as many seeds as asked for (default 1)."""
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
@@ -67,6 +80,7 @@ def main() -> None:
         for picture in KEPT:
             shutil.copy(f"{folder}/{picture}", HERE / picture)
     overlay(histories)
+    convolutions()
 
 
 if __name__ == "__main__":
