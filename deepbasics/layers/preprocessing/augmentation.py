@@ -6,6 +6,7 @@ on every backend. Each image of a batch has draws of its own but for RandomCrop.
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class _Augmentation(Images):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The images as floats; changed if `training`."""
-        images = ops.cast(inputs, self.compute_dtype)
+        images = ops.cast(inputs, self.dtype)
         return self.changed(images) if training else images
 
     def changed(self, images: Any) -> Any:
@@ -51,7 +52,7 @@ class _Augmentation(Images):
         """A number for each image, in its dtype, with axes of length 1 for the others."""
         n = len(images.shape)
         shape = (*images.shape[: n - 3], 1, 1, 1)
-        return ops.cast(self.draw(shape, low, high), self.compute_dtype)
+        return ops.cast(self.draw(shape, low, high), self.dtype)
 
 
 def _range(
@@ -62,9 +63,10 @@ def _range(
     `wide`: a pair need only reach into these bounds.
     """
     pair = isinstance(factor, (tuple, list))
-    ends = list(factor) if pair else [-factor, factor] if isinstance(factor, (int, float)) else []
+    ends = list(factor) if pair else [-factor, factor] if isinstance(factor, Real) else []
     inside = [low <= v <= high for v in (ends if pair else ends[1:])]
-    fits = len(ends) == 2 and (all(inside) or (wide and ends[0] <= high and ends[1] >= low))
+    reaches = wide and pair and len(ends) == 2 and ends[0] <= high and ends[1] >= low
+    fits = reaches or (len(ends) == 2 and all(inside))
     if not fits:
         raise ValueError(
             f"{layer.where}: {name} must be a number from {low:g} to {high:g}, or two of them; got "
@@ -209,7 +211,7 @@ class RandomCrop(_Augmentation, Sized):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The part, as floats."""
-        images = ops.cast(inputs, self.compute_dtype)
+        images = ops.cast(inputs, self.dtype)
         size = self.size_of(images.shape)
         larger = size[0] > self.height and size[1] > self.width
         return self.changed(images) if training and larger else self.fitted(images)

@@ -35,6 +35,7 @@ class Categorical(Layer):
                 f"{type(self).__name__}: there are no sparse tensors; leave sparse=False."
             )
         self.sparse = False
+        self.autocast = False  # ids, and numbers beside the edges of bins, keep their digits
 
     @property
     def where(self) -> str:
@@ -49,12 +50,7 @@ class Categorical(Layer):
     @property
     def output_dtype(self) -> str:
         """That of the result."""
-        return self.int_dtype if self.output_mode == "int" else self.code_dtype
-
-    @property
-    def code_dtype(self) -> str:
-        """That of codes and counts."""
-        return self.compute_dtype
+        return self.int_dtype if self.output_mode == "int" else self.dtype
 
     def encoded(self, ids: Any, weights: Any = None) -> Any:
         """The ids as `output_mode` says; `weights` are what each counts for."""
@@ -64,8 +60,8 @@ class Categorical(Layer):
         ids = ops.reshape(ids, shape)
         if self.output_mode == "one_hot":
             ids = ops.squeeze(ids, -1) if len(shape) > 1 and shape[-1] == 1 else ids
-            return ops.one_hot(ids, self.depth, dtype=self.code_dtype)
-        counts = _counts(ids, self.depth, weights, self.code_dtype)
+            return ops.one_hot(ids, self.depth, dtype=self.dtype)
+        counts = _counts(ids, self.depth, weights, self.dtype)
         return ops.minimum(counts, 1) if self.output_mode == "multi_hot" else counts
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

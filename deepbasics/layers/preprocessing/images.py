@@ -17,6 +17,7 @@ class Images(Layer):
     """
 
     data_format = "channels_last"
+    computes_in_full = True  # places of pixels do not fit a half
 
     @property
     def where(self) -> str:
@@ -160,7 +161,7 @@ class CenterCrop(Sized):
 
     def call(self, inputs: Any) -> Any:
         """The middle of the images, as floats."""
-        images = ops.cast(inputs, self.compute_dtype)
+        images = ops.cast(inputs, self.dtype)
         height, width = self.size_of(images.shape)
         if height < self.height or width < self.width:
             return self.fitted(images)

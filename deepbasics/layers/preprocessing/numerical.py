@@ -20,6 +20,7 @@ class Rescaling(Layer):
     """
 
     supports_masking = True
+    computes_in_full = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -27,8 +28,8 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The inputs, scaled and moved."""
-        x = ops.cast(inputs, self.compute_dtype)
-        scale, offset = (ops.convert_to_tensor(_per_channel(v), self.compute_dtype)
+        x = ops.cast(inputs, self.dtype)
+        scale, offset = (ops.convert_to_tensor(_per_channel(v), self.dtype)
                          for v in (self.scale, self.offset))  # fmt: skip
         return ops.add(ops.multiply(x, scale), offset)
 
@@ -70,6 +71,7 @@ class Normalization(Layer):
     """
 
     supports_masking = True
+    computes_in_full = True
 
     def __init__(
         self,
@@ -194,12 +196,12 @@ class Normalization(Layer):
     def _value(self, which: int) -> Any:
         if not self.built:
             raise ValueError(f"{self.where} has no mean before adapt, or a call on data.")
-        value = ops.convert_to_tensor(self._values[which], self.compute_dtype)
+        value = ops.convert_to_tensor(self._values[which], self.dtype)
         return ops.reshape(value, self._spread)
 
     def call(self, inputs: Any) -> Any:
         """The inputs, normalised, or back from that."""
-        x = ops.cast(inputs, self.compute_dtype)
+        x = ops.cast(inputs, self.dtype)
         deviation = ops.maximum(ops.sqrt(self.variance), config.epsilon())
         if self.invert:
             return ops.add(self.mean, ops.multiply(x, deviation))
@@ -289,8 +291,8 @@ class Discretization(Categorical):
                 f"{self.where} does not know its bins yet: call adapt(data) first, or give it "
                 "bin_boundaries."
             )
-        boundaries = np.asarray(self.bin_boundaries, self.compute_dtype)
-        return self.encoded(ops.digitize(ops.cast(inputs, self.compute_dtype), boundaries))
+        boundaries = np.asarray(self.bin_boundaries, self.dtype)
+        return self.encoded(ops.digitize(ops.cast(inputs, self.dtype), boundaries))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Discretization":

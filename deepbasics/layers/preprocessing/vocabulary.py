@@ -215,7 +215,7 @@ class _Lookup(Categorical):
         idf, found = self._known().idf, super().encoded(ids)
         if idf is None:
             return found
-        return ops.multiply(found, np.pad(idf, (0, self.depth - len(idf))).astype(self.code_dtype))
+        return ops.multiply(found, np.pad(idf, (0, self.depth - len(idf))).astype(self.dtype))
 
     def unknown_tokens(self, tokens: Sequence[Any]) -> list[int]:
         """The ids of tokens out of the vocabulary. ValueError if there are none for them."""
