@@ -266,21 +266,37 @@ def map_coordinates(
     places = [tensor(p, dtype_of(x)) for p in places]
     if len(places) != len(x.shape):
         raise ValueError(f"map_coordinates: {len(places)} coordinates for {len(x.shape)} axes.")
-    flat, corners = reshape(x, (-1,)), [(None, None, None)]
-    for place, n in zip(places, x.shape, strict=True):
-        near = _near(place, order, n, fill_mode)
+    corners = _corners([(None, None, None)], places, x.shape, order, fill_mode)
+    return _interpolated(reshape(x, (-1,)), corners, fill_value)
+
+
+Corner = tuple[Any, Any, Any]  # the index of an element, its weight, and whether it is inside
+
+
+def _corners(
+    corners: list[Corner], places: Sequence[Tensor], shape: Sequence[int], order: int, mode: str
+) -> list[Corner]:
+    """The elements next to places along further axes of this shape."""
+    for place, n in zip(places, shape, strict=True):
+        near = _near(place, order, n, mode)
         corners = [_corner(old, new, n) for old in corners for new in near]
+    return corners
+
+
+def _interpolated(rows: Tensor, corners: list[Corner], fill_value: float) -> Tensor:
+    """The weighted sum of elements, or of rows of them."""
+    last = (lambda t: expand_dims(t, -1)) if len(rows.shape) > 1 else (lambda t: t)
     total = None
     for index, weight, valid in corners:
-        value = take(flat, index, 0)
-        value = value if valid is None else where(valid, value, fill_value)
-        value = value if weight is None else multiply(value, weight)
+        value = take(rows, index, 0)
+        value = value if valid is None else where(last(valid), value, fill_value)
+        value = value if weight is None else multiply(value, last(weight))
         total = value if total is None else add(total, value)
     return total
 
 
-def _near(place: Tensor, order: int, n: int, fill_mode: str) -> list[tuple[Any, Any, Any]]:
-    """(index, weight, whether it is inside) of the elements next to a place along one axis."""
+def _near(place: Tensor, order: int, n: int, fill_mode: str) -> list[Corner]:
+    """The elements next to a place along one axis."""
     low = floor(place if order else add(place, 0.5))
     share = subtract(place, call("stop_gradient", low))
     parts = [(low, subtract(1.0, share)), (add(low, 1.0), share)] if order else [(low, None)]
@@ -293,7 +309,7 @@ def _near(place: Tensor, order: int, n: int, fill_mode: str) -> list[tuple[Any, 
     return found
 
 
-def _corner(old: tuple[Any, Any, Any], new: tuple[Any, Any, Any], n: int) -> tuple[Any, Any, Any]:
+def _corner(old: Corner, new: Corner, n: int) -> Corner:
     """One more axis of an element's index, weight and validity."""
     joins = (lambda a, b: add(multiply(a, n), b), multiply, logical_and)
     return tuple(b if a is None else a if b is None else join(a, b)
@@ -316,6 +332,8 @@ def affine_transform(
     orders = {"nearest": 0, "bilinear": 1}
     if interpolation not in orders:
         raise unknown("interpolation", interpolation, orders)
+    if fill_mode not in INSIDE:
+        raise unknown("fill_mode", fill_mode, INSIDE)
     x, channels, _ = _image(images, "affine_transform", data_format)
     single = len(x.shape) == 3
     x = moveaxis(float_tensor(x), channels, -1)
@@ -333,12 +351,10 @@ def affine_transform(
 
     scale = plane(g, h, 1.0)
     places = [divide(plane(d, e, f), scale), divide(plane(a, b, c), scale)]
-    sample = multiply(places[0], 0)
-    every = [add(sample, tensor(np.arange(batch).reshape(-1, 1, 1), dtype_of(x))), *places]
-    whole = [expand_dims(p, -1) for p in every]
-    depth = add(multiply(whole[0], 0), tensor(np.arange(deep), dtype_of(x)))
-    whole = [add(p, multiply(depth, 0)) for p in whole]
-    y = map_coordinates(x, [*whole, depth], orders[interpolation], fill_mode, fill_value)
+    image = tensor(np.arange(batch).reshape(-1, 1, 1))
+    order = orders[interpolation]
+    corners = _corners([(image, None, None)], places, (height, width), order, fill_mode)
+    y = _interpolated(reshape(x, (-1, deep)), corners, fill_value)
     y = moveaxis(y, -1, channels if not single else channels + 1)
     return get_item(y, 0) if single else y
 
