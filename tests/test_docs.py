@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import runpy
 import shlex
 import tomllib
 import warnings
@@ -13,13 +14,14 @@ from typing import NamedTuple
 
 import pytest
 
-from deepbasics import cli, config, naming
+from deepbasics import cli, config, layers, naming
 from deepbasics.backends import registry
 from deepbasics.dtype_policies import set_dtype_policy
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_LAYERS = {"Input", "deserialize", "serialize"}
 OF_FILES = re.compile(r"datasets\.(mnist|pima|churn)|datasets import .*(mnist|pima|churn)")
 
 
@@ -140,6 +142,15 @@ def test_the_architecture_names_every_room():
     rooms -= {"__init__", "__main__", "_recipes"}
     absent = {room for room in rooms if f"`{room}" not in text and f"**{room}**" not in text}
     assert not absent, "give them a place in the table of section 2"
+
+
+def test_the_table_of_the_layers_is_that_of_their_docstrings():
+    made = runpy.run_path(str(ROOT / "docs" / "make_layers.py"))["tables"]()
+    assert made == (ROOT / "docs" / "layers.md").read_text(encoding="utf8"), (
+        "python docs/make_layers.py writes it anew"
+    )
+    absent = {n for n in layers.__all__ if f"`{n}`" not in made} - NOT_LAYERS
+    assert not absent, "give their modules a family in docs/make_layers.py"
 
 
 def test_the_readme_names_the_extras_that_there_are():

@@ -28,7 +28,8 @@ class Instruments:
         """
         step, batch = self._step_and_batch(x, y, sample_weight, "step_source")
         shapes = ", ".join(f"{a.shape} {a.dtype}" for a in batch if a is not None)
-        text, state = step.listing(batch, f"A training step of {self.name!r} on {shapes}.")
+        with registry.use_backend(self.backend):
+            text, state = step.listing(batch, f"A training step of {self.name!r} on {shapes}.")
         if save is not None:
             np.savez(os.fspath(save), **state)
         return text
@@ -45,7 +46,8 @@ class Instruments:
         Raises ValueError on another backend than NumPy, or for a step that cannot be recorded.
         """
         step, batch = self._step_and_batch(x, y, sample_weight, "profile_step")
-        return step.profile(batch, seconds)
+        with registry.use_backend(self.backend):
+            return step.profile(batch, seconds)
 
     def _step_and_batch(self, x: Any, y: Any, w: Any, what: str) -> tuple[Any, list[Any]]:
         self._require_compiled(what)

@@ -105,3 +105,31 @@ def test_other_backends_say_where_steps_have_a_source():
         model = small()
         with pytest.raises(ValueError, match=r'shows the step of the backend "numpy".*torch'):
             model.step_source(np.ones((8, 5)), np.eye(3)[np.zeros(8, int)])
+
+
+def test_a_model_shows_its_step_whatever_backend_is_active():
+    pytest.importorskip("torch", reason="another backend than NumPy")
+    batch = np.ones((8, 5)), np.eye(3)[np.zeros(8, int)]
+    with deepbasics.use_backend("numpy"):
+        model = small()
+        source = model.step_source(*batch)
+    with deepbasics.use_backend("torch"):
+        assert model.step_source(*batch) == source
+        assert model.profile_step(*batch, seconds=0.01).rows
+
+
+def test_a_step_with_draws_of_its_own_has_a_profile_and_no_source():
+    class Noisy(deepbasics.layers.Layer):
+        def build(self, input_shape):
+            self.draws = deepbasics.random.SeedGenerator(3)
+
+        def call(self, inputs):
+            return inputs + deepbasics.random.normal(inputs.shape, seed=self.draws)
+
+    with deepbasics.use_backend("numpy"):
+        model = deepbasics.Sequential([Dense(3, input_shape=(2,)), Noisy(), Dense(1)])
+        model.compile("sgd", "mse")
+        batch = np.zeros((4, 2)), np.zeros((4, 1))
+        assert "random_draw" in {row.op for row in model.profile_step(*batch, seconds=0.01).rows}
+        with pytest.raises(ValueError, match="cannot stand alone because of RECORDED"):
+            model.step_source(*batch)
