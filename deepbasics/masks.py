@@ -63,10 +63,16 @@ def source_of(tensors: Any) -> str:
 
 
 def carry(tensors: Any, results: Any) -> None:
-    """Give each result the mask of the tensor it was made of, in a nest of the same form."""
+    """Give each result the mask of the tensor it was made of, in a nest of the same form.
+
+    A list of numbers or strings that became one tensor has no mask.
+    """
     if not _notes:
         return
-    for x, y in zip(tree.flatten(tensors), tree.flatten(results), strict=True):
+    given, made = tree.flatten(tensors), tree.flatten(results)
+    if len(given) != len(made):
+        return
+    for x, y in zip(given, made, strict=True):
         note = _notes.get(id(x))
         if note is not None and x is not y:
             attach(y, note.mask, note.source)

@@ -122,6 +122,13 @@ def test_strings_in_any_form(strings, backend):
     assert values(found).tolist() == [1, 2, 0]
 
 
+def test_lists_are_taken_while_some_tensor_has_a_mask(backend):
+    masked = layers.Embedding(3, 2, mask_zero=True)(np.array([[1, 0]]))
+    assert values(layers.StringLookup(vocabulary=["a"])(["a", "b"])).tolist() == [1, 0]
+    assert values(layers.CategoryEncoding(2)([[0, 1], [1, 1]])).tolist() == [[1, 1], [0, 1]]
+    assert masked.shape == (1, 2, 2)
+
+
 def test_a_single_string():
     assert int(layers.StringLookup(vocabulary=["a", "b"])("b")) == 2
     assert values(layers.TextVectorization(vocabulary=["a", "b"])("b a")).tolist() == [[3, 2]]
