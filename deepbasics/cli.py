@@ -201,8 +201,9 @@ def _positive(text: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     if args.list:
+        width = max(map(len, recipe_names())) + 2
         for name in recipe_names():
-            print(f"{name:8}{_headline(name)}")
+            print(f"{name:{width}}{_headline(name)}")
         return 0
     if args.name is None:
         args.parser.error("a NAME is needed; deepbasics run --list shows them")
