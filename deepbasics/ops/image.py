@@ -129,8 +129,8 @@ def resize(
     given = x.shape[axes[0]], x.shape[axes[1]]
     if crop_to_aspect_ratio:
         kept = (
-            min(given[1] * height // width, given[0]),
-            min(given[0] * width // height, given[1]),
+            max(min(given[1] * height // width, given[0]), 1),
+            max(min(given[0] * width // height, given[1]), 1),
         )
         for axis, n, whole in zip(axes, kept, given, strict=True):
             start = (whole - n) // 2

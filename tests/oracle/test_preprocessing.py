@@ -261,6 +261,7 @@ def placed(x, settings):
         {"height": 5, "width": 6, "interpolation": "nearest"},
         {"height": 4, "width": 30, "interpolation": "bilinear"},
         {"height": 6, "width": 6, "crop_to_aspect_ratio": True},
+        {"height": 20, "width": 1, "crop_to_aspect_ratio": True},  # less than a pixel is left
         {"height": 6, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 9.0},
         {"height": 4, "width": 5, "antialias": True},
         {"height": 4, "width": 5, **FIRST},
