@@ -400,3 +400,27 @@ def test_a_learned_vocabulary_goes_with_the_config():
         agree(ours, there, x, rtol=1e-6)
         agree(again, there, x, rtol=1e-6)
         again.adapt(data)  # as the one that it was made of
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: db.layers.Normalization(),
+        lambda: db.layers.Discretization(num_bins=3, output_mode="one_hot"),
+        lambda: db.layers.IntegerLookup(output_mode="count"),
+        lambda: db.layers.IntegerLookup(output_mode="tf_idf", num_oov_indices=2),
+    ],
+    ids=["Normalization", "Discretization", "IntegerLookup", "tf-idf"],
+)
+def test_what_was_learned_is_in_a_saved_model(make, tmp_path):
+    pytest.importorskip("h5py", reason="the extra saving")
+    layer, x = make(), np.arange(12).reshape(6, 2) % 5
+    layer.adapt(x[:4])
+    model = db.Sequential([db.Input((2,), dtype="int64"), layer, db.layers.Flatten()])
+    model.save(tmp_path / "m.keras")
+    found = model.predict(x, verbose=0)
+    again = db.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), found)
+    if getattr(layer, "output_mode", "") != "tf_idf":  # whose weights Keras seeks by a name
+        there = keras.models.load_model(tmp_path / "m.keras")
+        np.testing.assert_array_equal(numbers(there.predict(x, verbose=0)), found)

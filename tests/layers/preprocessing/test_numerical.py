@@ -146,6 +146,7 @@ BAD = {
     "values for lengths \\(3,\\) along axis=.*adapt got data of shape \\(4, 2\\)": lambda: (
         layers.Normalization().adapt([np.ones((5, 3)), np.ones((4, 2))])
     ),
+    "'n' has no mean before adapt": lambda: layers.Normalization(name="n").mean,
     "needs either bin_boundaries or num_bins; got None and None": layers.Discretization,
     "either bin_boundaries or num_bins": lambda: layers.Discretization([1.0], num_bins=2),
     "'d': bin_boundaries must be a list of ascending numbers; got \\[2.0, 1.0\\]": lambda: (
