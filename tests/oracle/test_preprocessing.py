@@ -6,6 +6,7 @@ they draw from is a single number; what else they draw is for tests/layers/prepr
 
 import json
 import os
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -37,7 +38,8 @@ def agree(ours, theirs, x, **tolerance):
 
 
 def cases(rows):
-    return pytest.mark.parametrize("settings", rows, ids=str)
+    ids = [re.sub(" at 0x[0-9a-f]+", "", str(row)) for row in rows]  # the same in each worker
+    return pytest.mark.parametrize("settings", rows, ids=ids)
 
 
 # numbers ------------------------------------------------------------------------------------------
