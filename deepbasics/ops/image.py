@@ -27,6 +27,7 @@ from deepbasics.ops.elementwise import (
     subtract,
     where,
 )
+from deepbasics.ops.filters import extract_patches, gaussian_blur, sobel_edges
 from deepbasics.ops.linalg import tensordot
 from deepbasics.ops.reduction import max as largest
 from deepbasics.ops.reduction import min as smallest
@@ -43,8 +44,8 @@ from deepbasics.ops.shape import (
 )
 
 __all__ = [
-    "affine_transform", "crop_images", "hsv_to_rgb", "map_coordinates", "pad_images", "resize",
-    "rgb_to_grayscale", "rgb_to_hsv",
+    "affine_transform", "crop_images", "extract_patches", "gaussian_blur", "hsv_to_rgb",
+    "map_coordinates", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv", "sobel_edges",
 ]  # fmt: skip
 
 Tensor = Any

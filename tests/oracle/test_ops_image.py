@@ -77,3 +77,56 @@ def test_gradients_flow_through_resizing_and_turning():
     step[1, 2, 3, 1] = 1e-6
     sides = [float(loss(IMAGES.astype("float64") + s)) for s in (step, -step)]
     np.testing.assert_allclose(gradient[1, 2, 3, 1], (sides[0] - sides[1]) / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "strides"), [(2, None), ((3, 2), (1, 2)), ((2, 3), 1)])
+def test_extract_patches(size, strides, padding):
+    _agree("extract_patches", IMAGES, size, strides, padding=padding)
+    _agree("extract_patches", IMAGES[0], size, strides, padding=padding)
+
+
+def test_extract_patches_with_gaps_and_with_channels_first():
+    _agree("extract_patches", IMAGES, 2, 1, 2)
+    first = np.moveaxis(IMAGES, -1, 1).copy()
+    found = ops.convert_to_numpy(ops.image.extract_patches(first, 2, data_format="channels_first"))
+    want = ops.convert_to_numpy(ops.image.extract_patches(IMAGES, 2))
+    np.testing.assert_array_equal(found, np.moveaxis(want, -1, 1))
+
+
+@pytest.mark.parametrize(("size", "sigma"), [(3, 1.0), (5, 0.7)])
+def test_gaussian_blur(size, sigma):
+    for images in (IMAGES, IMAGES[0]):  # without data_format Keras takes the rows for channels
+        _agree("gaussian_blur", images, (size, size), (sigma, sigma), data_format="channels_last")
+
+
+def test_gaussian_blur_takes_the_height_first():
+    """Keras takes the width first on torch, and pads both alike."""
+    dot = np.zeros((5, 5, 1), "float32")
+    dot[2, 2] = 1
+    found = ops.convert_to_numpy(ops.image.gaussian_blur(dot, (1, 3), (1.0, 2.0)))[..., 0]
+    np.testing.assert_allclose(found.sum(axis=1), [0, 0, 1, 0, 0], rtol=1e-6)
+    side = np.exp(-1 / 8)
+    np.testing.assert_allclose(found[2, 1:4], np.array([side, 1, side]) / (1 + 2 * side), rtol=1e-6)
+
+
+def test_sobel_edges():
+    _agree("sobel_edges", IMAGES)
+    alone, both = (ops.convert_to_numpy(ops.image.sobel_edges(x)) for x in (IMAGES[0], IMAGES))
+    np.testing.assert_allclose(alone, both[0], rtol=1e-6, atol=1e-6)
+
+
+def test_filters_have_a_gradient_and_refuse_other_ranks():
+    for filtered in (ops.image.sobel_edges, ops.image.gaussian_blur):
+        slope = slope_of(filtered)
+        assert np.isfinite(slope).all()
+        assert slope.any()
+    with pytest.raises(ValueError, match=r"sobel_edges needs .* got shape \(5, 6\)"):
+        ops.image.sobel_edges(IMAGES[0, ..., 0])
+
+
+def slope_of(function):
+    weights = RNG.normal(size=ops.convert_to_numpy(function(IMAGES)).shape).astype("float32")
+    return ops.convert_to_numpy(
+        ops.grad(lambda x: ops.sum(ops.multiply(function(x), weights)))(IMAGES)
+    )
