@@ -46,7 +46,8 @@ def listed(x):
 
 def programs(model):
     """The functions that replays run."""
-    return [p for held in model._programs.values() for p in held._recorded._programs.values()]
+    steps = [held.recorded for held in model._programs.values() if hasattr(held, "recorded")]
+    return [program for step in steps for program in step._programs.values()]
 
 
 @pytest.fixture

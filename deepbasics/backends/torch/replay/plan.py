@@ -1,7 +1,9 @@
 """From a recording to a plan: what need not be done again, and where each result goes.
 
 Nothing here changes a number: calls are dropped, or write their result into memory that is there
-already, but each that is left does what it did.
+already, laid out as it was in the recording, but each that is left does what it did. What shares
+memory is decided by the recording, where each storage is one of its own: a storage is in use from
+the call that makes it to the last one that looks at it through any tensor.
 
 - What depends on no input (views of weights, constants) is kept as it is: `fixed`.
 - What nobody uses is dropped, and what only names a tensor anew (`detach`) becomes the tensor.
@@ -10,13 +12,21 @@ already, but each that is left does what it did.
 - The other results go into buffers, over an argument that is not used again where that is safe.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from deepbasics.backends.torch.replay import spellings
-from deepbasics.backends.torch.replay.record import Call, Recording, Ref, refs, storage, substitute
+from deepbasics.backends.torch.replay.record import (
+    Call,
+    Recording,
+    Ref,
+    references,
+    refs,
+    storage,
+    substitute,
+)
 
 _LIKE = ("ones_like", "zeros_like", "full_like", "new_ones", "new_zeros", "new_full")
 _EMPTY = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
@@ -39,6 +49,7 @@ class Plan:
         self.fixed = {i: self.tensors[i].detach() for i in old}
         self.into: dict[int, torch.Tensor] = {}
         self.written = {self.memory[i] for call in self.calls for i in call.writes}
+        self.given_back = {self.memory[i] for i in refs(self.result)}
 
     def constant(self, value: float, dtype: torch.dtype) -> Ref:
         """A tensor without axes that stays as it is."""
@@ -53,29 +64,30 @@ class Plan:
         self.into[index] = self.fixed[index] = memory
 
     def is_view(self, call: Call) -> bool:
-        """Whether the result lies in the memory of an argument."""
-        if call.host or call.writes or not call.single:
+        """Whether all that it returns lies in the memory of its arguments."""
+        if call.host or call.writes or not call.outs:
             return False
-        return any(self.memory[i] == self.memory[call.outs[0]] for i in call.reads)
+        given = {self.memory[i] for i in call.reads}
+        return all(self.memory[i] in given for i in call.outs)
 
     def is_placeable(self, call: Call) -> bool:
-        """Whether the result may be put into memory of our choice."""
-        if not spellings.takes_out(call) or call.outs[0] in self.into:
+        """Whether the result may be put into memory of our choice: all of a storage of its own."""
+        if not spellings.takes_out(call) or self.is_view(call):
             return False
         out = call.outs[0]
-        given_back = {self.memory[i] for i in refs(self.result)}
+        memory = self.memory[out]
         return (
-            self.tensors[out].is_contiguous()
-            and self.memory[out] not in given_back
-            and self.memory[out] not in self.written
+            out not in self.fixed
+            and self.tensors[out].is_contiguous()
+            and memory not in self.given_back
+            and memory not in self.written
         )
 
-    def may_write(self, call: Call, place: torch.Tensor) -> bool:
-        """Whether the call may write into `place` for all that it reads there itself."""
-        memory = storage(place)
-        reads = [self.fixed.get(i, self.tensors[i]) for i in call.reads]
-        shared = [t for t in reads if storage(t) == memory]
-        return not shared or (call.pointwise and all(_identical(t, place) for t in shared))
+    def may_write(self, call: Call, index: int) -> bool:
+        """Whether the call may write where `index` is, for all that it reads there itself."""
+        shared = [i for i in call.reads if self.memory[i] == self.memory[index]]
+        same = all(_identical(self.tensors[i], self.tensors[index]) for i in shared)
+        return not shared or (call.pointwise and same)
 
     def makers(self) -> dict[int, int]:
         """The position of the call that makes each tensor."""
@@ -87,10 +99,10 @@ class Plan:
         calls = []
         for call in self.calls:
             if self.is_view(call) and all(i in self.fixed for i in call.reads):
-                args, kwargs = substitute(
-                    (call.args, call.kwargs), lambda ref: self.fixed[ref.index]
-                )
-                self.fixed[call.outs[0]] = call.function(*args, **kwargs)
+                given = substitute((call.args, call.kwargs), lambda ref: self.fixed[ref.index])
+                found: list[Any] = []
+                references(call.function(*given[0], **given[1]), found.append)
+                self.fixed.update(zip(call.outs, found, strict=True))
             else:
                 calls.append(call)
         self.calls = calls
@@ -141,6 +153,8 @@ def _is_settled(made: Plan, call: Call, constant: set[int]) -> bool:
         if out_is_constant := all(i in constant for i in call.reads):
             constant.add(out)
         return out_is_constant or all(i in made.fixed for i in call.reads)
+    if made.memory[out] in made.given_back:
+        return False  # whoever called the step has it
     if made.memory[out] in made.written:
         return name in _EMPTY  # what is in it is written before it is read
     if name in _LIKE or all(i in constant or _is_from_host(made, i, out) for i in call.reads):
@@ -160,7 +174,12 @@ def _identical(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.stride() == b.stride()
+    """Whether elements of the one, written over those of the other, are all that there is to it."""
+    return _layout(a) == _layout(b)
+
+
+def _layout(t: torch.Tensor) -> Any:
+    return t.dtype, t.device, t.shape, t.stride(), t.is_conj(), t.is_neg()
 
 
 def _drop_unused(made: Plan) -> None:
@@ -190,17 +209,17 @@ def _write_in_place(made: Plan) -> None:
         again = any(n > at and made.calls[n].writes for n in touched[memory])
         if between or again or not _alike(place, made.tensors[source]):
             continue
-        if made.may_write(made.calls[maker], place):
+        if made.may_write(made.calls[maker], target):
             made.place(source, place)
             dropped.add(at)
     made.calls = [call for at, call in enumerate(made.calls) if at not in dropped]
 
 
 def _touched(made: Plan) -> dict[int, list[int]]:
-    """The positions of the calls that read or write each storage."""
+    """The positions of the calls that read, write or make each storage."""
     found: dict[int, list[int]] = {}
     for at, call in enumerate(made.calls):
-        for memory in {made.memory[i] for i in call.reads}:
+        for memory in {made.memory[i] for i in (*call.reads, *call.outs)}:
             found.setdefault(memory, []).append(at)
     return found
 
@@ -211,33 +230,43 @@ def _write_into_parts(made: Plan) -> None:
     for call in made.calls:
         if spellings.name(call) != "cat" or call.args[1:] not in ((), (0,)):
             continue
-        roots = _roots(made, call.args[0])
-        if roots is None or not made.is_placeable(call):
-            continue
-        out = call.outs[0]
-        made.fixed[out] = whole = torch.empty_like(made.tensors[out].detach())
-        start = 0
-        for part, root in zip(call.args[0], roots, strict=True):
-            rows = made.tensors[part.index].shape[0]
-            made.place(root, whole[start : start + rows].view(made.tensors[root].shape))
-            start += rows
-        dropped.append(call)
+        whole = _in_parts(made, call) if made.is_placeable(call) else None
+        if whole is not None:
+            made.fixed[call.outs[0]] = whole
+            dropped.append(call)
     made.calls = [call for call in made.calls if call not in dropped]
     made.settle_views()
 
 
-def _roots(made: Plan, parts: list[Ref]) -> list[int] | None:
+def _in_parts(made: Plan, call: Call) -> torch.Tensor | None:
+    """The memory of a concatenation whose parts are written there from now on, or None."""
+    roots = _roots(made, call)
+    if roots is None:
+        return None
+    whole = _like(made.tensors[call.outs[0]])
+    parts = whole.split([made.tensors[part.index].shape[0] for part in call.args[0]])
+    if whole.is_cuda and any(part.data_ptr() % 16 for part in parts):
+        return None  # a product that is written there could be another kernel's
+    for part, root in zip(parts, roots, strict=True):
+        at = made.tensors[root]
+        made.place(root, part.as_strided(at.shape, at.stride()))
+    return whole
+
+
+def _roots(made: Plan, call: Call) -> list[int] | None:
     """For each part the result of a call that is that part but for its shape, or None."""
     makers = made.makers()
+    whole = made.tensors[call.outs[0]]
     found: list[int] = []
-    for part in parts:
+    for part in call.args[0]:
         root = part.index
         while root in makers and made.is_view(made.calls[makers[root]]):
             root = made.calls[makers[root]].reads[0]
         if root not in makers or root in found or not made.is_placeable(made.calls[makers[root]]):
             return None
         tensor = made.tensors[part.index]
-        if made.tensors[root].numel() != tensor.numel() or not tensor.is_contiguous():
+        same = made.tensors[root].numel() == tensor.numel() and tensor.ndim == whole.ndim
+        if not same or not tensor.is_contiguous() or made.tensors[root].dtype != whole.dtype:
             return None
         found.append(root)
     return found
@@ -247,57 +276,45 @@ def _write_into_buffers(made: Plan) -> None:
     """Give a buffer to each result that may have one; buffers are used again."""
     ending = _last_uses(made)
     free: dict[Any, list[torch.Tensor]] = {}
-    lent: dict[int, torch.Tensor] = {}
+    lent: dict[int, int] = {}  # storages of the recording to the result that has the buffer
     for at, call in enumerate(made.calls):
-        done = ending.get(at, ())
+        done = [memory for memory in ending.get(at, ()) if memory in lent]
         if made.is_placeable(call):
             out = call.outs[0]
-            over = _taken_over(made, call, [i for i in done if i in lent], lent.__getitem__)
-            spare = free.get(_kind(made.tensors[out]))
+            over = _taken_over(made, call, [lent[memory] for memory in done])
+            spare = free.get(_layout(made.tensors[out]))
             if over is not None:
-                buffer = lent.pop(over)
-            elif spare:
-                buffer = spare.pop()
+                buffer = made.fixed[over]
+                done.remove(made.memory[over])
             else:
-                buffer = torch.empty_like(made.tensors[out].detach())
+                buffer = spare.pop() if spare else _like(made.tensors[out])
             made.place(out, buffer)
-            lent[out] = buffer
-        for buffer in [lent.pop(i) for i in done if i in lent]:
-            free.setdefault(_kind(buffer), []).append(buffer)
+            lent[made.memory[out]] = out
+        for memory in done:
+            buffer = made.fixed[lent.pop(memory)]
+            free.setdefault(_layout(buffer), []).append(buffer)
     made.settle_views()
 
 
-def _kind(tensor: torch.Tensor) -> Any:
-    return tensor.dtype, tensor.device, tensor.shape
+def _like(t: torch.Tensor) -> torch.Tensor:
+    """New memory, laid out in the same way."""
+    return torch.empty_strided(t.shape, t.stride(), dtype=t.dtype, device=t.device)
 
 
 def _last_uses(made: Plan) -> dict[int, list[int]]:
-    """The results that are read, also through views, by each call and by none after it."""
-    root: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for at, call in enumerate(made.calls):
-        for i in call.reads:
-            last[root.get(i, i)] = at
-        if made.is_view(call):
-            out = call.outs[0]
-            base = next(i for i in call.reads if made.memory[i] == made.memory[out])
-            root[out] = root.get(base, base)
-        else:
-            last.update((out, at) for out in call.outs)
+    """The storages that each call is the last one to look at."""
     found: dict[int, list[int]] = {}
-    for i, at in last.items():
-        found.setdefault(at, []).append(i)
+    for memory, places in _touched(made).items():
+        found.setdefault(places[-1], []).append(memory)
     return found
 
 
-def _taken_over(
-    made: Plan, call: Call, ending: Iterable[int], buffer: Callable[[int], torch.Tensor]
-) -> int | None:
+def _taken_over(made: Plan, call: Call, ending: Iterable[int]) -> int | None:
     """An argument that is not used again, in whose buffer the result may be written."""
     if not call.pointwise:
         return None
     value = made.tensors[call.outs[0]]
     for i in ending:
-        if i in call.reads and _alike(buffer(i), value) and made.may_write(call, buffer(i)):
+        if i in call.reads and _alike(made.tensors[i], value) and made.may_write(call, i):
             return i
     return None

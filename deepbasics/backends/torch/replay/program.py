@@ -79,8 +79,16 @@ def _line(call: Call, names: _Names, bare: bool) -> str:
     code = f"{names.hold(entry, 'f')}({', '.join(given)})"
     if call.writes or into is not None or not call.outs:
         return code
-    outs = [names.local.setdefault(i, f"t{i}") for i in call.outs]
-    return f"{outs[0] if call.single else ', '.join(outs) + ','} = {code}"
+    return f"{_target(call.form, names)} = {code}"
+
+
+def _target(form: Any, names: _Names) -> str:
+    """The results of a call as names to assign to; what is no tensor is not needed."""
+    if type(form) is Ref:
+        return names.local.setdefault(form.index, f"t{form.index}")
+    if type(form) in (list, tuple):
+        return f"[{', '.join(_target(f, names) for f in form)}]"
+    return "_"
 
 
 def _last_lines(made: Plan) -> dict[int, list[int]]:
@@ -98,9 +106,10 @@ def _last_lines(made: Plan) -> dict[int, list[int]]:
 
 def _result(made: Plan, names: _Names) -> str:
     """The result; what lies in memory that lives on is copied out of it."""
+    lives_on = {made.memory[i] for i in (*made.fixed, *made.inputs)}
 
     def code(value: Any) -> str:
-        if type(value) is Ref and (value.index in made.fixed or value.index in made.inputs):
+        if type(value) is Ref and made.memory[value.index] in lives_on:
             return f"{names.code(value)}.clone()"
         if type(value) in (list, tuple):
             parts = "".join(f"{code(v)}, " for v in value)

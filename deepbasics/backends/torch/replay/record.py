@@ -19,6 +19,10 @@ from deepbasics.backends.torch.replay import opaque
 
 _active: ContextVar["Recording | None"] = ContextVar("recording", default=None)
 _UNREPEATABLE = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+_RESHAPES = {
+    getattr(torch.ops.aten, f"{name}_"): getattr(torch.ops.aten, name)
+    for name in ("squeeze", "unsqueeze", "t", "transpose", "as_strided", "detach")
+}
 _LOOKS = {
     getattr(torch.Tensor, name): name
     for name in ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")
@@ -34,12 +38,11 @@ class Ref(NamedTuple):
 class Call:
     """One call: an aten overload, or a function of the host that is repeated as it is."""
 
-    def __init__(
-        self, function: Any, args: Any, kwargs: Any, outs: list[int], single: bool
-    ) -> None:
+    def __init__(self, function: Any, args: Any, kwargs: Any, form: Any) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.outs = outs
-        self.single = single  # whether it returns one tensor, rather than a tuple of them
+        self.form = form  # what it returns: a Ref, or a nest of them
+        self.outs = refs(form)
+        self.single = type(form) is Ref
         self.host = not isinstance(function, torch._ops.OpOverload)
         self.pointwise = not self.host and torch.Tag.pointwise in function.tags
         self.reads = refs((args, kwargs))
@@ -60,7 +63,7 @@ class Call:
         if not any(i in names for i in self.reads):
             return self
         given = substitute((self.args, self.kwargs), lambda ref: names.get(ref.index, ref))
-        return Call(self.function, *given, self.outs, self.single)
+        return Call(self.function, *given, self.form)
 
 
 @dataclass(eq=False)
@@ -89,14 +92,14 @@ class Recording:
             self.old.add(found)
         return Ref(found)
 
-    def make(self, tensor: torch.Tensor) -> int:
+    def make(self, tensor: torch.Tensor) -> Ref:
         """The place of the result of a call."""
         found = self._index.get(id(tensor))
         if found is None:
             if storage(tensor) not in self._old:
                 self._fresh.add(storage(tensor))
             found = self._add(tensor)
-        return found
+        return Ref(found)
 
     def _add(self, tensor: torch.Tensor) -> int:
         self._index[id(tensor)] = index = len(self.tensors)
@@ -106,10 +109,24 @@ class Recording:
     def append(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
         """Write a call down."""
         args, kwargs = references(args, self.ref), references(kwargs, self.ref)
-        single = isinstance(result, torch.Tensor)
-        absent = torch.empty(0)  # a gradient that nobody asked for still has its place
-        results = [result] if single else [absent if r is None else r for r in result or ()]
-        self.calls.append(Call(function, args, kwargs, [self.make(r) for r in results], single))
+        call = Call(function, args, kwargs, references(result, self.make))
+        given = {storage(self.tensors[i]) for i in self.inputs}
+        if any(storage(self.tensors[i]) in given for i in call.writes):
+            self.refuse(f"{function} writes into an argument of the step")
+        self.calls.append(call)
+
+    def append_view(self, function: Any, args: Any, kwargs: Any) -> torch.Tensor:
+        """Run a call that gives its tensor another shape in place, and write down a view."""
+        given = references(args, self.ref)
+        self.tensors[given[0].index] = args[0].detach()
+        result = function(*args, **kwargs)
+        as_view = _RESHAPES.get(function.overloadpacket)
+        if as_view is None:
+            self.refuse(f"{function} changes the shape of a tensor in place")
+        else:
+            as_view = getattr(as_view, function._overloadname)
+            self.calls.append(Call(as_view, given, kwargs, Ref(self._add(args[0]))))
+        return result
 
     def refuse(self, reason: str) -> None:
         """Note the first obstacle."""
@@ -159,6 +176,8 @@ class _Calls(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if torch.Tag.inplace_view in func.tags:
+            return self._recording.append_view(func, args, kwargs)
         result = func(*args, **kwargs)
         if any(tag in func.tags for tag in _UNREPEATABLE) and not _is_gather(func, args):
             self._recording.refuse(f"{func} depends on the values of a tensor")
@@ -192,6 +211,8 @@ def record(
 ) -> tuple[Any, Recording]:
     """Run `step(*inputs)`; its result and the recording."""
     recording = Recording(portable)
+    # each is a tensor of its own, though it be given twice, or be the storage of a Variable
+    inputs = [t if t is None else t.detach() for t in inputs]
     recording.inputs = [recording.ref(t).index for t in inputs if t is not None]
     token = _active.set(recording)
     try:

@@ -50,17 +50,17 @@ def with_scalars_as_tensors(call: Call, made: Any) -> Call:
     if dtype not in _EXACT:
         return call
     if call.function is aten.pow.Tensor_Scalar and scalar == 2 and dtype.is_floating_point:
-        return Call(aten.mul.Tensor, (tensor, tensor), {}, call.outs, call.single)
+        return Call(aten.mul.Tensor, (tensor, tensor), {}, call.form)
     if type(scalar) is not int and not (type(scalar) is float and dtype.is_floating_point):
         return call
     if call.function is aten.div.Tensor and not dtype.is_floating_point:
         return call
     if call.function is aten.rsub.Scalar:
         args: tuple[Any, ...] = (made.constant(scalar, dtype), tensor)
-        return Call(aten.sub.Tensor, args, {}, call.outs, call.single)
+        return Call(aten.sub.Tensor, args, {}, call.form)
     if call.function in _SCALAR:
         args = (tensor, made.constant(scalar, dtype))
-        return Call(_SCALAR[call.function], args, {}, call.outs, call.single)
+        return Call(_SCALAR[call.function], args, {}, call.form)
     return call
 
 
@@ -91,8 +91,13 @@ def entry(call: Call, into: bool) -> tuple[Any, str]:
     """(the function to call, the name of its argument for the result or "")."""
     if call.host:
         return call.function, ""
+    binding = None if _has_gaps(call) else getattr(_BINDINGS, name(call), None)
     if into:
         overload, argument = out_overload(call.function)
-        binding = getattr(_BINDINGS, name(call), None) if argument == "out" else None
-        return binding or overload._op, argument
-    return getattr(_BINDINGS, name(call), None) or call.function._op, ""
+        return (argument == "out" and binding) or overload._op, argument
+    return binding or call.function._op, ""
+
+
+def _has_gaps(call: Call) -> bool:
+    """Whether an argument is a list with None for some tensors, which no binding takes."""
+    return any(type(a) is list and None in a for a in (*call.args, *call.kwargs.values()))

@@ -101,9 +101,6 @@ def _one_state(
     h0 = h0[None].contiguous()
     if mask is not None:
         return _masked(kernel, x, (h0,), weights, mask)[0]
-    # A replay adds up the recurrent kernel's gradient wrongly: the calls below torch's GRU and RNN
-    # transpose each step's part twice. Its LSTM is one call.
-    _refuse("torch's GRU and simple RNN cannot be replayed yet")
     return _unmasked(kernel, x, h0, weights)[0]
 
 
