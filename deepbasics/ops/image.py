@@ -12,6 +12,7 @@ import numpy as np
 from deepbasics import config
 from deepbasics.errors import unknown
 from deepbasics.ops.call import call, dtype_of, float_tensor, tensor
+from deepbasics.ops.core import convert_to_numpy, is_tensor
 from deepbasics.ops.elementwise import (
     abs,
     add,
@@ -45,7 +46,8 @@ from deepbasics.ops.shape import (
 
 __all__ = [
     "affine_transform", "crop_images", "extract_patches", "gaussian_blur", "hsv_to_rgb",
-    "map_coordinates", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv", "sobel_edges",
+    "map_coordinates", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
+    "scale_and_translate", "sobel_edges",
 ]  # fmt: skip
 
 Tensor = Any
@@ -94,12 +96,22 @@ KERNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _weights(n: int, m: int, kernel: Callable[..., np.ndarray], antialias: bool) -> np.ndarray:
+def _weights(
+    n: int,
+    m: int,
+    kernel: Callable[..., np.ndarray],
+    antialias: bool,
+    scale: float | None = None,
+    translation: float = 0.0,
+) -> np.ndarray:
     """How much each of n pixels gives to each of m; pixels lie at the centres of their squares."""
-    wide = max(n / m, 1.0) if antialias else 1.0
-    places = (np.arange(m) + 0.5) * (n / m) - 0.5
+    scale = m / n if scale is None else scale
+    wide = max(1 / scale, 1.0) if antialias else 1.0
+    places = (np.arange(m) + 0.5 - translation) / scale - 0.5
     weights = kernel(np.abs(places[:, None] - np.arange(n)) / wide)
-    return weights / weights.sum(axis=1, keepdims=True)
+    inside = (places >= -0.5) & (places <= n - 0.5)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.where(inside[:, None], weights / np.where(total == 0, 1, total), 0)
 
 
 def resize(
@@ -157,6 +169,49 @@ def _resized(x: Tensor, axis: int, m: int, interpolation: str, antialias: bool) 
     weights = tensor(_weights(n, m, KERNELS[interpolation], antialias), dtype_of(x))
     y = moveaxis(tensordot(weights, x, ([1], [axis])), 0, axis)
     return y if dtype_of(y) == given else cast(_rounded(y, given), given)
+
+
+METHODS = {
+    **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), "bilinear"),
+    **dict.fromkeys(("cubic", "bicubic", "tricubic"), "bicubic"),
+    "lanczos3": "lanczos3",
+    "lanczos5": "lanczos5",
+}
+
+
+def scale_and_translate(
+    images: Any,
+    output_shape: Sequence[int],
+    scale: Sequence[float],
+    translation: Sequence[float],
+    spatial_dims: Sequence[int],
+    method: str,
+    antialias: bool = True,
+) -> Tensor:
+    """Images scaled, then moved, along `spatial_dims`: from `p` to `scale · p + translation`.
+
+    Args:
+        images: of any rank.
+        output_shape: of that rank; what no pixel moved to is 0.
+        scale, translation: a number for each of the axes; they are looked at, and have no gradient.
+        method: "linear", "cubic" (Keys, a = -1/2), "lanczos3" or "lanczos5".
+        antialias: widen the kernel where the image shrinks.
+    """
+    if method not in METHODS:
+        raise unknown("method", method, tuple(METHODS))
+    y = float_tensor(images)
+    for axis, by, to in zip(spatial_dims, _numbers(scale), _numbers(translation), strict=True):
+        n, m = y.shape[axis], output_shape[axis]
+        weights = _weights(n, m, KERNELS[METHODS[method]], antialias, by, to)
+        weights = tensor(weights, dtype_of(y))
+        y = moveaxis(tensordot(weights, y, ([1], [axis])), 0, axis)
+    given = dtype_of(tensor(images))
+    return y if dtype_of(y) == given else cast(_rounded(y, given), given)
+
+
+def _numbers(given: Any) -> list[float]:
+    given = convert_to_numpy(given) if is_tensor(given) else given
+    return np.asarray(given, "float64").tolist()
 
 
 def _rounded(y: Tensor, dtype: str) -> Tensor:

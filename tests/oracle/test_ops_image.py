@@ -130,3 +130,16 @@ def slope_of(function):
     return ops.convert_to_numpy(
         ops.grad(lambda x: ops.sum(ops.multiply(function(x), weights)))(IMAGES)
     )
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("method", ["linear", "cubic", "lanczos3", "lanczos5"])
+@pytest.mark.parametrize(("scale", "move"), [((0.5, 1.7), (0.3, -2.0)), ((1.0, 0.4), (0.0, 6.0))])
+def test_scale_and_translate(method, antialias, scale, move):
+    given = [np.array(numbers, "float32") for numbers in (scale, move)]
+    _agree("scale_and_translate", IMAGES, (2, 7, 8, 3), *given, (1, 2), method, antialias)
+
+
+def test_scale_and_translate_knows_its_methods():
+    with pytest.raises(ValueError, match="Did you mean 'cubic'"):
+        ops.image.scale_and_translate(IMAGES, IMAGES.shape, [1.0], [0.0], [1], "cubik")
