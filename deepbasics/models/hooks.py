@@ -153,7 +153,7 @@ class Hooks:
         if self.overrides(method) or not known or self.run_eagerly or self.compiled is None:
             return getattr(self, method)()
         backend = registry.active()
-        key = (method, tuple(id(metric) for metric in metrics))
+        key = (method, *(id(v) for metric in metrics for v in metric.variables))  # some come late
         return self._kept(key, lambda: backend.step(getattr(self, method)))()
 
 
