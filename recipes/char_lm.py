@@ -33,7 +33,7 @@ def data(limit=400_000):
 def build():
     """The compiled network."""
     model = Sequential()
-    model.add(Embedding(len(CHARACTERS), 32, input_length=STEPS))
+    model.add(Embedding(len(CHARACTERS), 32, input_shape=(STEPS,)))
     model.add(LSTM(128, return_sequences=True))
     model.add(Dense(len(CHARACTERS), activation="softmax"))
     model.compile(

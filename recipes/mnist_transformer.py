@@ -1,7 +1,8 @@
 """Handwritten digits as 16 patches that attend to each other: a small vision transformer.
 
 In the manner of "An Image is Worth 16x16 Words" (Dosovitskiy and others, 2021): patches of 7 x 7
-pixels, a learned embedding of their positions, two blocks that normalise first.
+pixels, a learned embedding of their positions, two blocks that normalise first. Attention has no
+biases: that of the keys would add the same to all scores of a patch, which softmax does not see.
 """
 
 from deepbasics import plots
@@ -55,7 +56,7 @@ def build():
     x = Positions()(Dense(WIDTH)(inputs))
     for _ in range(BLOCKS):
         y = LayerNormalization()(x)
-        x = x + MultiHeadAttention(HEADS, WIDTH // HEADS)(y, y)
+        x = x + MultiHeadAttention(HEADS, WIDTH // HEADS, use_bias=False)(y, y)
         y = LayerNormalization()(x)
         x = x + Dense(WIDTH)(Dense(2 * WIDTH, activation="gelu")(y))
     x = GlobalAveragePooling1D()(LayerNormalization()(x))

@@ -47,8 +47,10 @@ def test_version(capsys):
 def test_list_shows_each_recipe_with_its_headline(capsys):
     assert cli.main(["run", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["churn", "gender", "mnist", "pima", "xor"]
+    assert [line.split()[0] for line in lines] == cli.recipe_names()
     assert lines[-1].split(maxsplit=1)[1].startswith("Exclusive or")
+    starts = {line.index(line.split(maxsplit=1)[1]) for line in lines}
+    assert len(starts) == 1, "the headlines stand below each other"
 
 
 def test_an_installed_package_finds_the_recipes_within_itself(tmp_path, monkeypatch):

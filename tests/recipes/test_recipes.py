@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import deepbasics
-from deepbasics import cli
+from deepbasics import cli, parity, tree
 from deepbasics.backends import registry
 
 NAMES = cli.recipe_names()
-MADE = {"xor", "gender"}  # their data are computed, not loaded
-EXTRAS = {"churn": ("pandas", "sklearn")}
+HERE = {"char_lm", "digits_siamese", "gender", "xor"}  # their data need no file of their own
+EXTRAS = {"churn": ("pandas", "sklearn"), "digits_siamese": ("sklearn",)}
+LARGE = {"char_lm", "digits_siamese", "mnist_cnn", "mnist_rnn", "mnist_transformer"}
+needs_torch = pytest.mark.skipif("torch" not in registry.available(), reason="needs torch")
 SAME_LOSS = 1e-4  # relative, float32: the contract's limit for the loss curve of 100 steps
 
 
@@ -26,7 +28,7 @@ def name(request):
 
 def recipe_of(name):
     """The recipe; the test is skipped where its data or libraries are not here."""
-    if name not in MADE and not os.environ.get("DEEPBASICS_DATA"):
+    if name not in HERE and not os.environ.get("DEEPBASICS_DATA"):
         pytest.skip("needs the real files: set DEEPBASICS_DATA to their folder")
     for library in EXTRAS.get(name, ()):
         pytest.importorskip(library, reason=f"the recipe {name} needs it")
@@ -34,14 +36,16 @@ def recipe_of(name):
 
 
 def shortened(recipe, rows):
-    """The recipe on its first training rows."""
-    x, y, *rest = recipe.data()
-    recipe.data = lambda: (x[:rows], y[:rows], *rest)
+    """The recipe on its first rows, of those to test on too."""
+    first = tree.map(lambda a: a[:rows] if isinstance(a, np.ndarray) else a, recipe.data())
+    recipe.data = lambda *limit: first
     return recipe
 
 
 def test_all_are_here():
-    assert NAMES == ["churn", "gender", "mnist", "pima", "xor"]
+    first = ["char_lm", "churn", "digits_siamese", "gender", "mnist", "mnist_cnn", "mnist_rnn"]
+    rest = ["mnist_transformer", "multi_output", "pima", "xor"]
+    assert first + rest == NAMES
 
 
 def test_a_recipe_imports_only_the_public_face(name):
@@ -68,11 +72,11 @@ def test_a_recipe_is_a_page_long_and_has_the_common_shape(name):
     assert recipe.build().optimizer is not None
 
 
-@pytest.mark.skipif("torch" not in registry.available(), reason="needs torch")
+@needs_torch
 def test_backends_learn_alike(name):
     recipe = recipe_of(name)
-    recipe = shortened(recipe, 50 * recipe.BATCH_SIZE)
-    epochs = 25 if name == "xor" else 2  # 100 steps
+    recipe = shortened(recipe, (3 if name in LARGE else 50) * recipe.BATCH_SIZE)
+    epochs = 25 if name == "xor" else 2  # 100 steps; of the large ones 6
     losses = []
     for backend in ("numpy", "torch"):
         with registry.use_backend(backend, "cpu"):
@@ -80,6 +84,17 @@ def test_backends_learn_alike(name):
         losses.append(history.history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=SAME_LOSS, abs=0)
     assert losses[0][-1] < losses[0][0]
+
+
+@needs_torch
+def test_the_first_steps_agree_at_every_level(name):
+    recipe = recipe_of(name)
+    x, y, *_ = shortened(recipe, 2 * recipe.BATCH_SIZE).data()
+    report = parity.compare(
+        recipe.build, x, y, steps=3, batch_size=recipe.BATCH_SIZE, floatx="float64"
+    )
+    assert report.ok, str(report)
+    assert report.steps == 3
 
 
 @pytest.mark.usefixtures("backend")
