@@ -1,6 +1,7 @@
 """A replayed step gives what the step gives, bit for bit, on values it was not recorded on."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -229,3 +230,40 @@ def test_the_operator_of_products_takes_what_numpy_takes(shapes, backend):
     step = registry.active().step(lambda a, b: a @ b)
     for _ in range(3):
         np.testing.assert_array_equal(plain(step(ta, tb))[0], a @ b)
+
+
+def test_a_step_called_from_several_threads_mixes_nothing_up(backend):
+    name = registry.active().name
+    weight = Variable(np.random.default_rng(0).normal(size=(64, 64)))
+
+    def function(x):
+        for _ in range(6):
+            x = ops.tanh(x @ weight.value) + x
+        return x
+
+    step = registry.active().step(function)
+
+    def alike(n):
+        with registry.use_backend(name, "cpu"):
+            x = registry.active().tensor(np.full((200, 64), n / 10, "float32"))
+            found = [plain(step(x))[0].copy() for _ in range(20)]
+            return all((f == f[:1]).all() and (f == found[0]).all() for f in found), found[0][0, 0]
+
+    assert alike(1)[0]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(alike, range(8)))
+    assert all(same for same, _ in found)
+    assert [first for _, first in found] == [alike(n)[1] for n in range(8)]
+
+
+def test_a_product_of_a_spread_out_row_with_itself_is_spread_out(backend):
+    rows = [(np.full((1, 3), float(n), "float32"),) for n in range(4)]
+
+    def make():
+        def step(x):
+            wide = ops.broadcast_to(x + 1.0, (4, 3))
+            return wide * wide, ops.broadcast_to(x, (4, 3)) + wide
+
+        return step, []
+
+    assert_replays(make, rows)

@@ -214,13 +214,13 @@ def _plainer(call: Call) -> Call:
     if call.op == "transpose" and call.kwargs["axes"] == tuple(range(len(call.shape))):
         return first
     if call.rule is not None and isinstance(call.rule.forward, np.ufunc) and len(call.args) == 2:
-        call.args = [
-            _narrow(a, other, call) for a, other in zip(call.args, reversed(call.args), strict=True)
-        ]
+        left, right = call.args
+        left = _narrow(left, right, call)  # one of them keeps the shape of the result
+        call.args = [left, _narrow(right, left, call)]
         if call.op in ("multiply", "divide"):
             for a, other in (call.args, call.args[::-1]):
-                left = a is call.args[0] or call.op == "multiply"
-                if _is_one(other) and left and _alike(a, call):
+                may_go = a is call.args[0] or call.op == "multiply"
+                if _is_one(other) and may_go and _alike(a, call):
                     return a
     return call
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from threading import Lock
 from types import FunctionType
 from typing import Any
 
@@ -27,16 +28,20 @@ class Step:
     def __init__(self, fn: Callable[..., Any], eager: bool = False) -> None:
         self.fn, self.eager = fn, eager
         self._known: dict[Any, Any] = {}
+        self._one_at_a_time = Lock()  # calls from several threads would share the buffers
 
     def __call__(self, *arrays: Any) -> Any:
         signature = tuple([None if a is None else (a.shape, a.dtype) for a in arrays])
         known = self._known.get(signature)
         if type(known) is FunctionType:
-            return known(*arrays)
+            with self._one_at_a_time:
+                return known(*arrays)
         if known is None or trace.active() is not None:
             return self._run(arrays, signature)
-        self._known[signature] = function(plan(known))
-        return self._known[signature](*arrays)
+        with self._one_at_a_time:
+            if type(self._known[signature]) is not FunctionType:
+                self._known[signature] = function(plan(known))
+            return self._known[signature](*arrays)
 
     def _run(self, arrays: Sequence[Any], signature: Any) -> Any:
         recording = not self.eager
