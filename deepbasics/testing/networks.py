@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import layers, optimizers, tree
+from deepbasics import layers, ops, optimizers, tree
 from deepbasics.layers import Dense, Dropout
 from deepbasics.models import Sequential
 from deepbasics.optimizers import schedules
@@ -66,6 +66,7 @@ LAYERS = [
     _layer("Reshape", (2, 3, 4), (4, 3)),
     _layer("Reshape", (2, 12), (-1, 3), label="rest"),
     _layer("Identity", (2, 3)),
+    _layer("Lambda", (2, 3), lambda x: ops.tanh(x) * 2.0),
     _layer("InputLayer", (2, 3), (3,)),
 ]  # fmt: skip
 
@@ -82,8 +83,9 @@ class OptimizerCase:
         return f"{self.name}-{self.label}" if self.label else self.name
 
     def make(self) -> Any:
-        """The optimizer."""
-        return getattr(optimizers, self.name)(**self.settings)
+        """The optimizer; one within it is given by name, so that each has its own."""
+        inner = {k: optimizers.get(v) for k, v in self.settings.items() if k == "inner_optimizer"}
+        return getattr(optimizers, self.name)(**self.settings | inner)
 
 
 def _optimizer(name: str, label: str = "", **settings: Any) -> OptimizerCase:
@@ -104,6 +106,7 @@ OPTIMIZERS = [
     _optimizer("SGD", "global-clipnorm", global_clipnorm=0.1),
     _optimizer("Adam", "average", use_ema=True, ema_momentum=0.9),
     _optimizer("Adam", "accumulated", gradient_accumulation_steps=2),
+    _optimizer("LossScaleOptimizer", inner_optimizer="adam"),
 ]
 
 

@@ -235,3 +235,20 @@ def test_a_frozen_part_stands_still_in_a_written_out_step(backend):
     for was, now in zip(before, made.layers[0].weights, strict=True):
         np.testing.assert_array_equal(now.numpy(), was)
     assert (made.layers[1].weights[0].numpy() != last).any()
+
+
+@pytest.mark.parametrize("metric", ["R2Score", "F1Score", "BinaryAccuracy"])
+def test_a_metric_that_makes_its_state_late_begins_each_epoch_anew(metric, backend):
+    found = []
+    for eager in (False, True):
+        db.utils.set_random_seed(0)
+        model = db.Sequential([layers.Dense(2, "sigmoid", input_shape=(3,))])
+        metrics = [getattr(db.metrics, metric)()]
+        model.compile("sgd", "mse", metrics=metrics, run_eagerly=eager)
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(20, 3)), np.eye(2)[rng.integers(0, 2, 20)]
+        found.append(model.fit(x, y, batch_size=8, epochs=4, verbose=0).history)
+    replayed, want = found
+    assert replayed.keys() == want.keys()
+    for name in want:
+        np.testing.assert_array_equal(replayed[name], want[name])
