@@ -210,3 +210,46 @@ def test_an_input_and_a_weight_given_back_are_copies():
     weight.assign([5.0, 6.0])
     x += 1
     assert [g.tolist() for g in given] == [[0, 0], [1, 2]]
+
+
+def test_a_masked_recurrence_runs_eagerly_and_nobody_is_told():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, (40, 6)), np.eye(3)[rng.integers(0, 3, 40)]
+    model = Sequential([layers.Embedding(5, 4, mask_zero=True), layers.LSTM(4), layers.Dense(3)])
+    model.compile("sgd", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    assert not programs(model)
+
+
+@pytest.mark.parametrize("layer", [layers.GRU, layers.SimpleRNN, layers.LSTM])
+def test_a_recurrence_without_a_mask_is_replayed(layer):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 6, 3)), np.eye(3)[rng.integers(0, 3, 40)]
+
+    def make():
+        model = Sequential([layer(4, input_shape=(6, 3)), layers.Dense(3)])
+        model.compile("adam", "mse")
+        return model
+
+    agree(make, x, y, batch_size=8, epochs=3)
+
+
+def test_what_is_given_twice_is_two_tensors_in_a_replay():
+    from deepbasics.backends import registry
+
+    step = registry.active().step(lambda a, b: a * 2 - b)
+    x = torch.ones(3)
+    for _ in range(3):
+        assert step(x, x).tolist() == [1, 1, 1]
+    assert step(x, torch.zeros(3)).tolist() == [2, 2, 2]
+
+
+def test_a_tensor_reshaped_in_place_is_recorded_as_a_view():
+    from deepbasics.backends import registry
+
+    step = registry.active().step(lambda x: (x + 1).t_().unsqueeze_(0) * 2)
+    for n in range(4):
+        x = torch.arange(6.0).reshape(2, 3) + n
+        assert torch.equal(step(x), (x + 1).t()[None] * 2)

@@ -77,6 +77,7 @@ class Recording:
     inputs: list[int] = field(default_factory=list)
     result: Any = None
     obstacle: str | None = None
+    expected: bool = False  # whether the obstacle is one of our own, about which nobody can do much
     _index: dict[int, int] = field(default_factory=dict)
     _old: set[int] = field(default_factory=set)  # storages
     _fresh: set[int] = field(default_factory=set)
@@ -128,9 +129,10 @@ class Recording:
             self.calls.append(Call(as_view, given, kwargs, Ref(self._add(args[0]))))
         return result
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, expected: bool = False) -> None:
         """Note the first obstacle."""
-        self.obstacle = self.obstacle or reason
+        if self.obstacle is None:
+            self.obstacle, self.expected = reason, expected
 
 
 def storage(tensor: torch.Tensor) -> int:

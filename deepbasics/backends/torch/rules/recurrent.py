@@ -24,12 +24,6 @@ def _parameters(
     return [kernel.t().contiguous(), recurrent.t().contiguous(), bias, inner_bias]
 
 
-def _refuse(reason: str) -> None:
-    """Keep the step that is being recorded, if one is, from being replayed."""
-    if (recording := active()) is not None:
-        recording.refuse(reason)
-
-
 def _unmasked(kernel: Callable[..., Any], x: Tensor, states: Any, weights: Any) -> Any:
     return kernel(x, states, weights, *_TAIL, torch.is_grad_enabled(), False, False)
 
@@ -38,7 +32,9 @@ def _masked(
     kernel: Callable[..., Any], x: Tensor, states: tuple[Tensor, ...], weights: Any, mask: Tensor
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """All h, and the last states, each (1, batch, units)."""
-    _refuse("a masked recurrence is run on as many steps as the mask shows")
+    if (recording := active()) is not None:
+        reason = "a masked recurrence is run on as many steps as the mask shows"
+        recording.refuse(reason, expected=True)
     order = torch.argsort(~mask, dim=0, stable=True)
     counts = mask.sum(0)
     closed = torch.gather(x, 0, order[..., None].expand_as(x))
