@@ -1,5 +1,4 @@
 """1,797 handwritten digits of 8 x 8 pixels, bundled with scikit-learn: real, without a network.
-network.
 
 Alpaydin and Kaynak, "Optical recognition of handwritten digits" (UCI, 1998).
 """
