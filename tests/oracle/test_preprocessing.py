@@ -25,7 +25,13 @@ def numbers(x):
     return np.asarray(x.detach() if hasattr(x, "detach") else x)
 
 
+def need_tensorflow():
+    pytest.importorskip("tensorflow", reason="Keras looks up, and learns bins, by TensorFlow")
+
+
 def both(name, *arguments, **settings):
+    if name in ("StringLookup", "IntegerLookup", "Hashing", "TextVectorization"):
+        need_tensorflow()
     return (getattr(library.layers, name)(*arguments, **settings) for library in (db, keras))
 
 
@@ -91,6 +97,7 @@ def test_discretization(mode, x):
 @pytest.mark.parametrize("epsilon", [0.01, 0.1])
 @pytest.mark.parametrize("size", [20, 99, 1234])
 def test_bins_that_were_learned(bins, epsilon, size):
+    need_tensorflow()
     data = RNG.normal(size=(size, 2))
     for seen in (data, [data[:5], data[5:]], iter([data[:10], data[10:17], data[17:]])):
         seen = list(seen) if hasattr(seen, "__next__") else seen
@@ -390,6 +397,7 @@ def test_a_config_is_read_by_the_other_library(name, settings):
 
 
 def test_a_learned_vocabulary_goes_with_the_config():
+    need_tensorflow()
     for name, data, x in (
         ("StringLookup", WORDS, WORDS),
         ("IntegerLookup", NUMBERS, NUMBERS),
@@ -416,6 +424,7 @@ def test_a_learned_vocabulary_goes_with_the_config():
 )
 def test_what_was_learned_is_in_a_saved_model(make, tmp_path):
     pytest.importorskip("h5py", reason="the extra saving")
+    need_tensorflow()
     layer, x = make(), np.arange(12).reshape(6, 2) % 5
     layer.adapt(x[:4])
     model = db.Sequential([db.Input((2,), dtype="int64"), layer, db.layers.Flatten()])
