@@ -1,6 +1,7 @@
 """What every test gets: each backend in turn, one seed, and settings that stay as they were."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,10 @@ import pytest
 from deepbasics import config, dtype_policies, legacy, random
 from deepbasics.backends import registry
 from deepbasics.backends.protocol import Backend
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background has them, and their children, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=registry.available())

@@ -32,6 +32,7 @@ from deepbasics.layers.convolution_transpose import (
     Conv3DTranspose,
 )
 from deepbasics.layers.core import Activation, Dense, Dropout, Flatten, Identity, Reshape
+from deepbasics.layers.einsum_dense import EinsumDense
 from deepbasics.layers.embedding import Embedding, Masking
 from deepbasics.layers.function_layer import Lambda
 from deepbasics.layers.input_spec import InputSpec
@@ -174,6 +175,7 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRUCell",

@@ -48,7 +48,9 @@ class Projection(Layer):
     def build(self, input_shape: Shape) -> None:
         """Kernel (the last axes of the input, `into`) and bias."""
         within = tuple(input_shape[len(input_shape) - self.over :])
-        self.kernel = weight(self, "kernel", (*within, *self.into))
+        axes = tuple(range(len(within) + len(self.into)))
+        fans = (axes[: self.over], axes[self.over :])
+        self.kernel = weight(self, "kernel", (*within, *self.into), fans=fans)
         if self.use_bias:
             self.bias = weight(self, "bias", self.into)
 
@@ -115,7 +117,7 @@ class _Heads(Layer):
         self.output_dense = self._projection("attention_output", last, into, over=2)
 
     def _projection(self, name: str, shape: Shape, into: Shape, **settings: Any) -> Projection:
-        common = {key: getattr(self, key) for key in _SETTINGS}
+        common = {key: _another(getattr(self, key)) for key in _SETTINGS}
         layer = Projection(
             into, common, use_bias=self.use_bias, dtype=self.dtype_policy, name=name, **settings
         )
@@ -304,6 +306,12 @@ class MultiHeadAttention(_Heads):
         given |= {"value_dim": value_dim or key_dim}
         super().__init__(num_heads, num_heads, key_dim, given["value_dim"], given, kwargs)
         self._axes, self._output = _tuple(attention_axes), _tuple(output_shape)
+
+
+def _another(thing: Any) -> Any:
+    """An initializer (or the like) as `thing` is, with a stream of its own if it has no seed."""
+    config = getattr(thing, "get_config", None)
+    return thing if config is None else type(thing).from_config(config())
 
 
 def _tuple(value: int | Sequence[int] | None) -> tuple[int, ...] | None:

@@ -4,6 +4,7 @@
 `weight` adds the weight that they describe.
 """
 
+import copy
 import inspect
 from functools import cache
 from typing import Any
@@ -47,11 +48,26 @@ def config(layer: Layer) -> dict[str, Any]:
     return found
 
 
-def weight(layer: Layer, role: str, shape: tuple[int, ...], name: str = "") -> Variable:
-    """Add a weight as the settings that begin with its role say; its name is the role."""
+def weight(
+    layer: Layer,
+    role: str,
+    shape: tuple[int, ...],
+    name: str = "",
+    fans: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
+) -> Variable:
+    """Add a weight as the settings that begin with its role say; its name is the role.
+
+    `fans`: the axes by which an initializer counts what comes in and what goes out, where they are
+    not those of a usual kernel, unless it has been given some itself.
+    """
+    initializer = getattr(layer, f"{role}_initializer")
+    if fans is not None and isinstance(initializer, initializers.VarianceScaling):
+        initializer = copy.copy(initializer)
+        if initializer.input_axes is None or initializer.output_axes is None:
+            initializer.input_axes, initializer.output_axes = fans
     return layer.add_weight(
         shape,
-        getattr(layer, f"{role}_initializer"),
+        initializer,
         regularizer=getattr(layer, f"{role}_regularizer"),
         constraint=getattr(layer, f"{role}_constraint"),
         name=name or role,

@@ -49,7 +49,7 @@ def require(thing):
     for library in (db, keras):
         try:
             make(library, thing)
-        except AttributeError as error:
+        except (AttributeError, ImportError) as error:  # Keras looks up by TensorFlow
             pytest.skip(f"{library.__name__}: {error}")
 
 
