@@ -78,7 +78,7 @@ LAYERS: tuple[Case, ...] = (
     _layer("Masking", _STEPS, mask_value=0.0),
     _layer("ActivityRegularization", _ROW, l1=0.01, l2=0.02),
     _layer("Embedding", (6,), input_dim=10, output_dim=4, _ids=10),
-    _layer("EinsumDense", _STEPS, equation="abc,cd->abd", output_shape=(None, 3), bias_axes="d"),
+    _layer("EinsumDense", _STEPS, equation="abc,cd->abd", output_shape=(6, 3), bias_axes="d"),
     # activations
     _layer("ReLU", _ROW, max_value=2.0, negative_slope=0.1),
     _layer("LeakyReLU", _ROW, negative_slope=0.2),

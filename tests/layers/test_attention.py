@@ -120,3 +120,15 @@ def test_a_configuration_gives_the_layer_again(layer):
     again = layers.deserialize(layers.serialize(layer))
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
+
+
+def test_kernels_of_query_key_and_value_start_unlike(backend):
+    layer = layers.MultiHeadAttention(8, 32)
+    x = np.zeros((2, 5, 256), "float32")
+    layer(x, x)
+    query, key, value, output = layer.get_weights()[::2]
+    assert not np.allclose(query, key)
+    assert not np.allclose(query, value)
+    limit = np.sqrt(6 / (256 + 8 * 32))  # features and heads times dim, as the einsum counts them
+    for kernel in (query, key, value, output):
+        assert 0.99 * limit < abs(kernel).max() <= limit

@@ -28,6 +28,25 @@ CASES = {
     "dropout": ("Dropout", (4, 3), {"rate": 0.5}),
     "identity": ("Identity", (4, 3), {}),
     **{
+        f"einsum dense, {equation}, {axes}": (
+            "EinsumDense",
+            shape,
+            {"equation": equation, "output_shape": into, "bias_axes": axes, "activation": "tanh"},
+        )
+        for equation, shape, into, axes in (
+            ("ab,bc->ac", (4, 3), 5, None),
+            ("abc,cd->abd", (4, 2, 3), (2, 5), "d"),
+            ("abc,cde->abde", (4, 2, 3), (2, 5, 2), "be"),
+            ("abc,bcd->abd", (4, 2, 3), (2, 5), "bd"),
+            ("abc,bd->adc", (4, 2, 3), (5, 3), "d"),
+            ("...x,xy->...y", (4, 3), 5, "y"),
+            ("...x,xy->...y", (4, 6, 6, 3), 5, "y"),  # Keras mixes up such axes
+            ("...ab,bcd->...acd", (4, 2, 6, 3), (6, 2, 5), "c"),
+            ("ab...,bc->ac...", (4, 3, 2, 6), 5, "c"),
+            ("abc...,cbd->adb...", (4, 3, 2, 6), (5, 3), "db"),
+        )
+    },
+    **{
         f"activation, {name}": ("Activation", (4, 3), {"activation": name})
         for name in ("relu", "sigmoid", "tanh", "softmax", "elu", "selu", "softplus", "linear")
     },
