@@ -21,7 +21,7 @@ FAMILIES = {  # by module of `deepbasics.layers`
     "Attention": ("attention",),
     "Merging": ("merging",),
     "Noise and penalties": ("noise",),
-    "Around other layers": ("wrappers",),
+    "Around other layers": ("wrappers", "torch_module"),
     "Preparing data": ("preprocessing",),
 }
 HEAD = """# The layers

@@ -134,6 +134,7 @@ from deepbasics.layers.reshaping import (
     Permute,
     RepeatVector,
 )
+from deepbasics.layers.torch_module import TorchModuleWrapper
 from deepbasics.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 from deepbasics.legacy import LAYER_NAMES, LENGTHS_OF_KERNELS, lengths_one_by_one
 
@@ -238,6 +239,7 @@ __all__ = [
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

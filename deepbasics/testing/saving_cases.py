@@ -202,6 +202,7 @@ NO_ROW = {
     "InputSpec": "no layer",
     "Lambda": "refused: see the hostile files",
     "Layer": "the base",
+    "TorchModuleWrapper": "a module is code: its weights alone are saved",
     "Wrapper": "a base",
     "SimpleRNNCell": "in RNN",
     "LSTMCell": "in RNN",
