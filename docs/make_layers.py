@@ -10,7 +10,9 @@ from deepbasics import layers
 
 HERE = Path(__file__).parent
 FAMILIES = {  # by module of `deepbasics.layers`
-    "Basics": ("core", "einsum_dense", "inputs", "input_spec", "base", "function_layer", "reshaping"),
+    "Basics": (
+        *("core", "einsum_dense", "inputs", "input_spec", "base", "function_layer", "reshaping"),
+    ),
     "Activations": ("activation",),
     "Convolutions": ("convolution", "convolution_transpose"),
     "Pooling": ("pooling",),
