@@ -14,11 +14,12 @@ import numpy as np
 
 from deepbasics import dtypes, naming, tree
 from deepbasics.backends import registry
+from deepbasics.operand import Operand
 
 Shape = tuple[int | None, ...]
 
 
-class SymbolicTensor:
+class SymbolicTensor(Operand):
     """A tensor without a value. It has operators, indexing, `shape`, `ndim`, `dtype`, `name`.
 
     None in `shape` is an axis whose length is known when there are data: the batch, or the steps of
@@ -31,7 +32,6 @@ class SymbolicTensor:
     """
 
     __slots__ = ("__weakref__", "dtype", "index", "name", "node", "shape")
-    __array_ufunc__ = None  # ndarray + SymbolicTensor must come to us
 
     def __init__(self, shape: Any, dtype: str = "float32", name: str | None = None) -> None:
         self.shape: Shape = tuple(shape)

@@ -10,6 +10,7 @@ import numpy as np
 
 from deepbasics import config, dtypes
 from deepbasics.backends import registry
+from deepbasics.operand import Operand
 
 # What stands in for every initializer while a file is read: it gives zeros, and has a limit.
 stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", default=None)
@@ -33,7 +34,7 @@ class Home(NamedTuple):
     offset: int
 
 
-class Variable:
+class Variable(Operand):
     """A tensor that lives on a backend and is updated in place.
 
     Args:
@@ -176,7 +177,6 @@ class Variable:
     def __getitem__(self, key: Any) -> Any:
         return self.value[key]
 
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
 

@@ -173,7 +173,16 @@ def test_graph_functions_say_what_to_use_instead():
 
 # Lowest first; a room imports at module level from its own row and those before.
 ROWS = (
-    ("errors", "naming", "tree", "philox", "normal_quantile", "registered", "legacy_modules"),
+    (
+        "errors",
+        "naming",
+        "operand",
+        "tree",
+        "philox",
+        "normal_quantile",
+        "registered",
+        "legacy_modules",
+    ),
     ("config", "legacy"),
     ("dtypes",),
     ("host_draws",),

@@ -6,6 +6,7 @@ from typing import Any
 
 from deepbasics import registered
 from deepbasics.layers.base import Layer, Shape
+from deepbasics.layers.shapes import map_shapes
 
 
 class Lambda(Layer):
@@ -61,7 +62,9 @@ class Lambda(Layer):
             return super().compute_output_shape(input_shape)
         if callable(self.output_shape):
             return self.output_shape(input_shape)
-        return (input_shape[0], *self.output_shape)
+        inputs: list[Shape] = []
+        map_shapes(inputs.append, input_shape)
+        return (inputs[0][0], *self.output_shape)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor; functions as they are."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import deepbasics
-from deepbasics import ops, tree
+from deepbasics import gradients, ops, optimizers, tree
 from deepbasics.backends import registry
 from deepbasics.layers.scope import call_scope
 from deepbasics.random import set_random_seed
@@ -267,3 +267,22 @@ def test_a_product_of_a_spread_out_row_with_itself_is_spread_out(backend):
         return step, []
 
     assert_replays(make, rows)
+
+
+def test_a_gradient_that_is_a_constant_replays(backend):
+    """The bias of a critic whose loss is a difference of means: 1 - 1, whatever the data."""
+    first, last = Variable([2.0, 3.0]), Variable([1.0])
+    optimizer = optimizers.SGD(0.5)
+
+    def step(x):
+        def loss():
+            return ops.mean(x * first) + ops.sum(last)
+
+        optimizer.apply(gradients(loss, [first, last])[1], [first, last])
+
+    optimizer.build([first, last])
+    recorded = backend.step(step)
+    for _ in range(3):
+        recorded(backend.tensor(np.ones((4, 2), "float32")))
+    np.testing.assert_allclose(last.numpy(), [-0.5])
+    np.testing.assert_allclose(first.numpy(), [1.25, 2.25])

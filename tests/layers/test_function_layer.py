@@ -91,3 +91,12 @@ def test_a_clone_has_the_function():
     model = model_of(Lambda(lambda x: x + 1.0))
     x = np.ones((2, 3), "float32")
     np.testing.assert_array_equal(db.models.clone_model(model).predict(x, verbose=0), x + 1)
+
+
+def test_the_shape_of_a_row_is_said_for_several_inputs(backend):
+    """As the sampling of a variational autoencoder does, and the distance of twins."""
+    mean, spread = db.Input((2,)), db.Input((2,))
+    y = Lambda(lambda pair: pair[0] + pair[1], output_shape=(2,))([mean, spread])
+    assert y.shape == (None, 2)
+    found = db.Model([mean, spread], y).predict([np.ones((3, 2)), np.ones((3, 2))], verbose=0)
+    np.testing.assert_array_equal(found, np.full((3, 2), 2.0))

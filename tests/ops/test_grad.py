@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from deepbasics import Sequential, Variable, config, grad, ops, value_and_grad
+from deepbasics import Sequential, Variable, config, grad, gradients, ops, value_and_grad
+from deepbasics.backends import registry
 from deepbasics.backends.numpy import trace
 from deepbasics.layers import Dense
 
@@ -213,6 +214,29 @@ def test_an_inner_derivative_is_not_confused_with_the_outer_one():
     close(grad(lambda x: x * grad(lambda y: x * y)(x))(3.0), 6.0)
     # Siskind and Pearlmutter (2005): d/dx (x · d/dy (x + y) at 1) at 1 is 1, not 2
     close(grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0), 1.0)
+
+
+def test_only_what_the_function_reads_itself_counts():
+    """What was made of the weights before is a constant, as the sample that a critic judges."""
+    v, moved = Variable(3.0, dtype="float64"), Variable(0.0, dtype="float64")
+
+    def step(_):
+        before = v * v
+        moved.assign(before)
+        return gradients(lambda: moved * v + before, [v])[1][0]
+
+    recorded = registry.active().step(step)
+    for _ in range(3):
+        close(recorded(ops.ones(())), 9.0)
+    close(step(None), 9.0)
+
+    def outer():
+        (inner,) = gradients(lambda h=v * v: h * v, [v])[1]  # v², of which the outer one is 2 v
+        return inner
+
+    value, (slope,) = gradients(outer, [v])
+    close(value, 9.0)
+    close(slope, 6.0)
 
 
 def test_an_outer_argument_inside_an_inner_derivative():

@@ -93,8 +93,9 @@ class NumpyBackend:
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
         with trace.tracing() as (current, new):
-            leaves = [current.read(v) for v in variables]
-            output, aux = fn()
+            leaves = current.fresh(variables)
+            with current.standing(dict(zip(variables, leaves, strict=True))):
+                output, aux = fn()
             grads = _backward(output, leaves)
         return _plain((output, aux, grads)) if new else (output, aux, grads)
 

@@ -6,7 +6,7 @@ every primitive call on a `Traced` gives a `Traced` that keeps the call. The cal
 `index` are the program; followed backwards they are the tape of `autodiff`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from deepbasics import naming
+from deepbasics.operand import Operand
 
 Array = np.ndarray
 
@@ -66,6 +67,12 @@ class Trace:
         if node is None:
             node = self.current[variable] = self._first_read(variable)
         return node
+
+    def fresh(self, variables: Sequence[Any]) -> list["Traced"]:
+        """The values of Variables, as nodes that nothing has been computed from."""
+        first = len(self.nodes)
+        read = [self.read(v) for v in variables]
+        return [n if n.index >= first else apply("identity", (n,), {}) for n in read]
 
     def _first_read(self, variable: Any) -> "Traced":
         """From storage, with the writes held back that share it: a view reads its flat Variable."""
@@ -124,11 +131,10 @@ def _stored(node: "Traced") -> bool:
     return node.op == "variable"
 
 
-class Traced:
+class Traced(Operand):
     """An array with its past; it has operators, indexing, `shape`, `ndim`, `dtype` and `T`."""
 
     __slots__ = ("__weakref__", "args", "index", "kwargs", "op", "place", "rule", "trace", "value")
-    __array_ufunc__ = None  # ndarray + Traced must come to us
 
     def __init__(
         self,

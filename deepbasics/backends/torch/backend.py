@@ -1,7 +1,7 @@
 """The torch backend: tensors are `torch.Tensor`, gradients come from autograd."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -109,10 +109,7 @@ class TorchBackend:
         self, fn: Callable[[], tuple[Any, Any]], variables: Sequence[Any]
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
-        leaves = [
-            x if x.requires_grad else x.detach().requires_grad_(True)
-            for x in (self.read(v) for v in variables)
-        ]
+        leaves = self._fresh([self.read(v) for v in variables])
         with self._standing(dict(zip(variables, leaves, strict=True))):
             return self._grad(fn, leaves)
 
@@ -124,17 +121,22 @@ class TorchBackend:
         variables: Mapping[Any, int] = {},
     ) -> tuple[Any, Any, list[Any]]:
         """See `protocol.Backend`."""
-        nested = _depth.get() > 0
-        leaves = [
-            a.view_as(a) if nested and a.requires_grad else a.detach().requires_grad_(True)
-            for a in args
-        ]
+        leaves = self._fresh(args)
         with self._standing({v: leaves[i] for v, i in variables.items()}):
             output, aux, grads = self._grad(lambda: fn(*leaves), leaves, cotangent)
         grads = [
             torch.zeros_like(a) if g is None else g for a, g in zip(leaves, grads, strict=True)
         ]
         return output, aux, grads
+
+    @staticmethod
+    def _fresh(tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+        """The tensors as leaves that nothing has been computed from."""
+        nested = _depth.get() > 0
+        return [
+            x.view_as(x) if nested and x.requires_grad else x.detach().requires_grad_(True)
+            for x in tensors
+        ]
 
     @contextmanager
     def _standing(self, leaves: dict[Any, torch.Tensor]) -> Iterator[None]:

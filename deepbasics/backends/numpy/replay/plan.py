@@ -104,8 +104,8 @@ class _Planner:
             offset = 0
             for arg in pack.args:
                 owner = _behind_reshapes(arg)
-                taken = owner in found or owner in self.returned or not _writes_out(owner)
-                fits = not taken and owner.dtype == pack.dtype and owner.axes is None
+                free = _writes_out(owner) and owner not in found and owner not in self.returned
+                fits = free and owner.dtype == pack.dtype and owner.axes is None
                 if fits and owner.op != "pack":
                     found[owner] = (pack, offset)
                 offset += arg.size
@@ -246,7 +246,8 @@ class _Planner:
         offset = 0
         for arg in call.args:
             size = arg.size
-            if self.packed.get(_behind_reshapes(arg), (None, 0)) != (call, offset):
+            owner = _behind_reshapes(arg)  # an array if the argument is a constant
+            if type(owner) is not Call or self.packed.get(owner) != (call, offset):
                 part = self.names.new(f"{target.name}_part")
                 within = f"{target.name}[{offset}:{offset + size}]"
                 self.plan.setup.append(f"{part} = {within}.reshape({tuple(arg.shape)})")

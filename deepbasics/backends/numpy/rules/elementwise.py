@@ -11,6 +11,7 @@ import numpy as np
 from deepbasics import config, dtypes
 from deepbasics.backends.numpy.rules import special
 from deepbasics.backends.numpy.trace import Traced, primitive
+from deepbasics.operand import Operand
 
 # arithmetic ---------------------------------------------------------------------------------------
 
@@ -289,12 +290,12 @@ softplus = primitive(
 def promoted(call):
     """An operator: arguments in their common dtype; a Python float makes an int tensor float.
 
-    As NumPy does, it leaves the matter to an object that sets `__array_ufunc__` to None.
+    It leaves the matter to a Variable or a symbolic tensor.
     """
 
     def operator(a, b):
         for other in (a, b):
-            if type(other) is not Traced and getattr(other, "__array_ufunc__", True) is None:
+            if isinstance(other, Operand) and type(other) is not Traced:
                 return NotImplemented
         da, db = getattr(a, "dtype", None), getattr(b, "dtype", None)
         if da is not None and db is not None and da != db:
