@@ -89,10 +89,14 @@ KINDS = {
     "batch_normalization": "BatchNorm",
     "conj": "Conjugate",
     "hard_swish": "HardSilu",
+    "hsv_to_rgb": "HSVToRGB",
     "isin": "IsIn",
     "layer_normalization": "LayerNorm",
+    "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
     "rms_normalization": "RMSNorm",
     "searchsorted": "SearchSorted",
+    "ssim": "SSIM",
     "swish": "Silu",
 }
 

@@ -16,10 +16,11 @@ Config = dict[str, Any]
 # Keras has a class for each op: what it is called on are arguments of a call, the rest of the
 # constructor.
 _DATA = (
-    "array bins choicelist condition condlist data default depthwise_kernel fill_value gamma beta "
-    "indices inputs kernel key mean offset pointwise_kernel predictions q scale segment_ids "
-    "sorted_sequence start start_indices step stop targets updates values variable variance "
-    "weights x x1 x2 xs y"
+    "array beta bins choicelist condition condlist coordinates data default depthwise_kernel "
+    "end_points fill_value gamma image1 image2 images indices inputs kernel key mean offset "
+    "output_shape pointwise_kernel predictions q scale segment_ids sorted_sequence start "
+    "start_indices start_points step stop targets transform translation updates values "
+    "variable variance weights x x1 x2 xs y"
 )
 _CALLED_ON = frozenset(_DATA.split())
 _ROOMS = {
@@ -33,6 +34,7 @@ _ROOMS = {
     "core": "scatter scatter_update slice slice_update stop_gradient unstack cast",
     "linalg": "cholesky det eig eigh inv lstsq lu_factor norm qr slogdet solve "
     "solve_triangular svd",
+    "image": " ".join(ops.NAMESPACES["image"]),
 }
 _MODULES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -7,7 +7,7 @@ import numpy as np
 from deepbasics.ops.call import call, dtype_of, tensor
 from deepbasics.ops.creation import full
 from deepbasics.ops.elementwise import add, multiply, where
-from deepbasics.ops.nn import softmax
+from deepbasics.ops.networks import softmax
 from deepbasics.ops.shape import broadcast_to, expand_dims, reshape, swapaxes
 
 Tensor = Any

@@ -23,7 +23,7 @@ from deepbasics.ops.elementwise import (
     not_equal,
     where,
 )
-from deepbasics.ops.nn import (
+from deepbasics.ops.networks import (
     log_softmax,
     sigmoid_crossentropy,
     softmax_crossentropy,

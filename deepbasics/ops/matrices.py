@@ -13,7 +13,7 @@ from deepbasics.ops.call import axes, call, dtype_of, float_tensor, pair, tensor
 from deepbasics.ops.creation import eye
 from deepbasics.ops.elementwise import abs as absolute
 from deepbasics.ops.elementwise import exp, greater, greater_equal, multiply, not_equal, where
-from deepbasics.ops.linalg import length, matmul
+from deepbasics.ops.products import length, matmul
 from deepbasics.ops.reduction import argmax
 from deepbasics.ops.reduction import max as largest
 from deepbasics.ops.reduction import min as smallest

@@ -21,8 +21,8 @@ from deepbasics.ops.elementwise import (
     subtract,
     where,
 )
-from deepbasics.ops.linalg import matmul
-from deepbasics.ops.nn import dense
+from deepbasics.ops.networks import dense
+from deepbasics.ops.products import matmul
 from deepbasics.ops.reduction import Axis, mean
 from deepbasics.ops.reduction import any as any_of
 from deepbasics.ops.reduction import max as largest

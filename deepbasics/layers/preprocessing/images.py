@@ -6,7 +6,7 @@ from deepbasics import ops
 from deepbasics.errors import as_count, unknown
 from deepbasics.layers import settings
 from deepbasics.layers.base import Layer, Shape
-from deepbasics.ops.image import KERNELS
+from deepbasics.ops.images import KERNELS
 from deepbasics.ops.windows import check_data_format
 
 

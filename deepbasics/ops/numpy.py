@@ -1,0 +1,6 @@
+"""`ops.numpy`: the ops that NumPy has too, as Keras groups them."""
+
+from deepbasics.ops import NAMESPACES, OPS
+
+__all__ = list(NAMESPACES["numpy"])
+globals().update({name: OPS[name] for name in __all__})
