@@ -71,7 +71,8 @@ class Backend(Protocol):
     ) -> Callable[..., Any]:
         """`fn(*tensors)`, which updates Variables, as the backend runs it: recorded, or as it is.
 
-        With `compiled` it goes through the backend's compiler, if it has one.
+        With `compiled` it goes through the backend's compiler, if it has one. `.ready(tensors)` of
+        the result is what to call, as fast as can be, for those very tensors with other values.
         """
 
     def feed(self, arrays: Sequence[np.ndarray]) -> Any:

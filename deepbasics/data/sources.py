@@ -64,11 +64,13 @@ class ArraySource:
         index, first = _place(index, self.batches, self.limit)
         last = min(self.batches, first + self.steps)
         self._feed.order(self.permutation(index))
-        size, feed, whole = self.batch_size, self._feed, all(self._present)
+        size, feed, gathered = self.batch_size, self._feed, None
         for start in range(first * size, last * size, size):
             stop = min(start + size, self.rows)
             batch = feed.batch(start, stop)
-            yield stop - start, batch if whole else self._with_gaps(batch)
+            if batch is not gathered:  # else the same buffers, filled anew
+                gathered, whole = batch, self._with_gaps(batch)
+            yield stop - start, whole
         _warn_if_short(last - first, self.limit)
 
     def _with_gaps(self, batch: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -173,6 +173,10 @@ class Program:
         recorded = self.recorder()
         return self._step(*batch) if self._own else recorded(*batch)
 
+    def ready(self, batch: Any) -> Any:
+        """See `Backend.step`."""
+        return self
+
     def recorder(self) -> Any:
         """The backend's step."""
         if self.recorded is None:

@@ -163,10 +163,13 @@ class Training(Hooks, Instruments):
         program, logs = self._program("train", source.structure), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
         count, watched, shown = -1, not watch.idle("train"), None
+        run, filled = program, None
         for count, (_, batch) in enumerate(source.epoch(epoch)):
             if watched:
                 begin(count)
-            shown = program(*batch)
+            if batch is not filled or run is program:  # else the same buffers, filled anew
+                run, filled = program.ready(batch), batch
+            shown = run(*batch)
             if watched:
                 self._shown = shown
                 end(count, logs)

@@ -148,7 +148,7 @@ class Feed:
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self._arrays = list(arrays)
         self._order: np.ndarray | None = None
-        self._batches: dict[int, list[Any]] = {}  # by the number of rows: (take, buffer)
+        self._buffers: dict[int, Any] = {}  # by the number of rows: ([(take, buffer)], buffers)
 
     def order(self, order: np.ndarray | None) -> None:
         """Set the order of the rows; None is their own."""
@@ -159,14 +159,16 @@ class Feed:
         if self._order is None:
             return tuple([a[start:stop] for a in self._arrays])
         indices = self._order[start:stop]
-        rows = len(indices)
-        gathered = self._batches.get(rows)
-        if gathered is None:
-            gathered = self._batches[rows] = [
-                (a.take, np.empty((rows, *a.shape[1:]), a.dtype)) for a in self._arrays
-            ]
-        # "clip", since "raise" would go through a buffer of its own
-        return tuple([take(indices, 0, out, "clip") for take, out in gathered])
+        gathered, batch = self._buffers.get(stop - start) or self._new(len(indices))
+        for take, out in gathered:
+            take(indices, 0, out, "clip")  # "raise" would go through a buffer of its own
+        return batch
+
+    def _new(self, rows: int) -> Any:
+        batch = tuple([np.empty((rows, *a.shape[1:]), a.dtype) for a in self._arrays])
+        takes = [(a.take, out) for a, out in zip(self._arrays, batch, strict=True)]
+        self._buffers[rows] = takes, batch
+        return takes, batch
 
 
 def as_array(value: Any) -> np.ndarray:

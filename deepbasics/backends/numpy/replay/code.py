@@ -20,31 +20,31 @@ EXPRESSIONS = {
     "transpose": "{0}.transpose({axes})",
     "getitem": "{0}[{key}]",
     "item": "{0}[{i}]",
+    "cell": "{0}.reshape(())",
 }
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 
 
 def expression(call: Call, args: list[str], out: str | None, names: "Names") -> str:
     """The source of one call; with `out` it writes its result there."""
-    into = f", out={out}" if out else ""
+    into, position = (f", out={out}", f", {out}") if out else ("", "")
     rule = call.rule
     if call.op in OPERATORS and call.is_scalar and _numbers(call):
         return f"{args[0]} {OPERATORS[call.op]} {args[1]}"
     if call.op == "matmul" and len(call.shape) == 2:
-        return f"{args[0]}.dot({args[1]}{', ' + out if out else ''})"
-    if call.op == "cast" and call.is_scalar and call.args[0].is_scalar:
-        return f"np.{call.dtype}({args[0]})"
-    if call.op == "cast" and out:
-        return f"np.copyto({out}, {args[0]}, casting='unsafe')"
+        return f"{args[0]}.dot({args[1]}{position})"
+    if call.op in ("cast", "spread") and out:
+        return f"{out}[...] = {args[0]}"
     if call.op == "sum" and _by_product(call):
         ones = names.ones(call.args[0].shape[0], call.dtype)
-        return f"{ones}.dot({args[0]}{', ' + out if out else ''})"
+        return f"{ones}.dot({args[0]}{position})"
     if call.op in EXPRESSIONS and _is_usual(call):
         settings = {"keepdims": False} | {k: _setting(k, v) for k, v in call.kwargs.items()}
         return EXPRESSIONS[call.op].format(*args, into=out, **settings)
     if rule is not None and isinstance(rule.forward, np.ufunc):
         args = [names.operand(a, call) or text for a, text in zip(call.args, args, strict=True)]
-        return f"np.{rule.forward.__name__}({', '.join(args)}{into})"
+        named = rule.forward in (np.maximum, np.minimum)  # else by position: faster by a tenth
+        return f"np.{rule.forward.__name__}({', '.join(args)}{into if named else position})"
     settings = [f"{k}={names.literal(v)}" for k, v in call.kwargs.items()]
     kernel = names.kernel(rule)
     return f"{kernel}({', '.join([*args, *settings])}{into})"

@@ -11,6 +11,16 @@ import numpy as np
 from deepbasics.backends.numpy.trace import RULES, Rule, Trace, Traced, tracing
 
 COUNT = Rule("count", np.count_nonzero)
+CELL = Rule("cell", lambda x: x.reshape(()), kind="view")  # the one element, as an operand
+
+
+def _spread(x: np.ndarray, shape: tuple[int, ...], out: np.ndarray) -> np.ndarray:
+    out[...] = x
+    return out
+
+
+SPREAD = Rule("spread", _spread, kind="out")
+SMALL = 16384  # elements up to which a ufunc is faster on operands of one shape
 
 
 class Call:
@@ -145,7 +155,7 @@ def simplify(graph: Graph) -> Graph:
             count = enter(Call("count", COUNT, [counted], {}, np.int64(0), call.place))
             dtype = {"dtype": call.dtype.name}
             call = Call("cast", RULES["cast"], [count], dtype, call.dtype.type(0), call.place)
-        found = _plainer(call)
+        found = _plainer(call, enter)
         if found is not call:
             return found
         if call.op in ("input", "constant"):
@@ -202,7 +212,7 @@ def _key(call: Call) -> Any:
     return (call.op, args, repr(call.kwargs), id(call.kwargs.get("variable")))
 
 
-def _plainer(call: Call) -> Call:
+def _plainer(call: Call, enter: Callable[[Call], Call]) -> Call:
     """A call that is there already and has the same value, or `call` with plainer arguments."""
     if call.op in ("identity", "stop_gradient"):
         return call.args[0]
@@ -217,6 +227,7 @@ def _plainer(call: Call) -> Call:
         left, right = call.args
         left = _narrow(left, right, call)  # one of them keeps the shape of the result
         call.args = [left, _narrow(right, left, call)]
+        call.args = [_in_one_shape(arg, call, enter) for arg in call.args]
         if call.op in ("multiply", "divide"):
             for a, other in (call.args, call.args[::-1]):
                 may_go = a is call.args[0] or call.op == "multiply"
@@ -261,6 +272,20 @@ def _narrow(arg: Any, other: Any, call: Call) -> Any:
     while type(arg) is Call and arg.op == "broadcast_to":
         arg = arg.args[0]
     return arg
+
+
+def _in_one_shape(arg: Any, call: Call, enter: Callable[[Call], Call]) -> Any:
+    """An operand as large as the result, or without axes: others cost NumPy an iterator."""
+    if type(arg) is not Call or arg.shape in ((), call.shape) or call.axes or not call.size:
+        return arg
+    if arg.size == 1:
+        return enter(Call("cell", CELL, [arg], {}, arg.dtype.type(0), call.place))
+    if call.size > SMALL:
+        return arg
+    like = np.broadcast_to(np.empty((), arg.dtype), call.shape)
+    spread = Call("spread", SPREAD, [arg], {"shape": call.shape}, like, call.place)
+    spread.axes = None
+    return enter(spread)
 
 
 def _last_writes(writes: list[tuple[Any, Call]]) -> list[tuple[Any, Call]]:

@@ -70,6 +70,7 @@ class _Planner:
         self.free: dict[Any, list[Memory]] = {}
         self.dying: dict[int, list[Memory]] = {}
         self.pack_memory: dict[Call, Place] = {}
+        self.boxes: dict[Call, str] = {}  # of numbers: the arrays without axes that hold them
 
     def run(self) -> Plan:
         for call in self.graph.inputs:
@@ -166,8 +167,11 @@ class _Planner:
 
     # calls to lines -------------------------------------------------------------------------------
 
+    def _wish(self, call: Call) -> str:
+        return f"{call.place}_{call.op}" if call.place else call.op
+
     def _name(self, call: Call) -> str:
-        return self.names.new(f"{call.place}_{call.op}" if call.place else call.op)
+        return self.names.new(self._wish(call))
 
     def _enter_input(self, call: Call) -> str:
         name = self.names.new("input")
@@ -186,6 +190,8 @@ class _Planner:
             return self._view(call, i)
         if call.op == "pack" and any(p is call for p, _ in self.packed.values()):
             return self._pack(call, i)
+        if call.op == "cast" and call.is_scalar and call.args[0].is_scalar:
+            return self._cast_number(call)
         if not _writes_out(call) or call in self.returned:
             return self._line(call, self._text(call, None))
         place = self._target(call, i)
@@ -199,10 +205,36 @@ class _Planner:
         return Place(name)
 
     def _text(self, call: Call, out: str | None) -> str:
-        return expression(call, [self._argument(a) for a in call.args], out, self.names)
+        return expression(call, [self._argument(a, call) for a in call.args], out, self.names)
 
-    def _argument(self, arg: Any) -> str:
-        return self.place[arg].name if type(arg) is Call else self.names.literal(arg)
+    def _argument(self, arg: Any, call: Call) -> str:
+        if type(arg) is not Call:
+            return self.names.literal(arg)
+        beside_arrays = call.shape and call.rule is not None and call.rule.kind == "ufunc"
+        if beside_arrays and arg.is_scalar and arg.op != "cell":
+            return self._box(arg, call)
+        return self.place[arg].name
+
+    def _box(self, number: Call, call: Call) -> str:
+        """A number as an array without axes: what ufuncs take fastest beside arrays."""
+        if number.op == "variable":
+            return self._bound(number.kwargs["variable"])  # written at the end of the step
+        box = self.boxes.get(number)
+        if box is None:
+            box = self._new_box(number)
+            self.plan.lines.append(Line(f"{box}[()] = {self.place[number].name}", call))
+        return box
+
+    def _new_box(self, number: Call) -> str:
+        box = self.boxes[number] = self.names.new(f"{self._wish(number)}_box")
+        self.plan.setup.append(f"{box} = np.empty((), np.{_dtype(number.dtype)})")
+        return box
+
+    def _cast_number(self, call: Call) -> Place:
+        """Through a box, which is faster than a call of the type."""
+        box = self._new_box(call)
+        self.plan.lines.append(Line(f"{box}[()] = {self.place[call.args[0]].name}", call))
+        return self._line(call, f"{box}[()]")
 
     def _variable(self, call: Call) -> Place:
         variable = call.kwargs["variable"]
@@ -222,8 +254,9 @@ class _Planner:
     def _view(self, call: Call, i: int) -> Place:
         source = self.place[call.args[0]]
         anew = any(self.place[a].array is None for a in call.inputs())
-        if anew or call.is_scalar:
-            of_numpy = "[()]" if call.is_scalar else ""  # a number, not a view of a buffer
+        number = call.is_scalar and call.op != "cell"
+        if anew or number:
+            of_numpy = "[()]" if number else ""  # a number, not a view of a buffer
             return self._line(call, self._text(call, None) + of_numpy)
         array = call.rule.forward(source.array, **call.kwargs)
         if not np.may_share_memory(array, source.array):
@@ -238,7 +271,7 @@ class _Planner:
         target = self._buffer(call, i)
         through = self.names.new(f"{target.name}_as_before")
         self.plan.setup.append(f"{through} = {target.name}.reshape({source.array.shape})")
-        self.plan.lines.append(Line(f"np.copyto({through}, {source.name})", call))
+        self.plan.lines.append(Line(f"{through}[...] = {source.name}", call))
         return target
 
     def _pack(self, call: Call, i: int) -> Place:
@@ -251,7 +284,7 @@ class _Planner:
                 part = self.names.new(f"{target.name}_part")
                 within = f"{target.name}[{offset}:{offset + size}]"
                 self.plan.setup.append(f"{part} = {within}.reshape({tuple(arg.shape)})")
-                self.plan.lines.append(Line(f"np.copyto({part}, {self._argument(arg)})", call))
+                self.plan.lines.append(Line(f"{part}[...] = {self._argument(arg, call)}", call))
             offset += size
         return target
 

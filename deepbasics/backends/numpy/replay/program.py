@@ -13,8 +13,8 @@ from deepbasics.backends.numpy.replay.plan import Name, Plan
 _NUMPY_CALL = re.compile(r"\bnp\.((?!empty\b)[a-z]\w*(?:\.\w+)*)\(")
 
 
-def source(plan: Plan, lines: list[str] | None = None) -> str:
-    """The source of `bind(variables and constants) -> step(inputs)`."""
+def source(plan: Plan, lines: list[str] | None = None, lock: str = "") -> str:
+    """The source of `bind(variables and constants) -> step(inputs)`; `lock`: held meanwhile."""
     lines = [line.text for line in plan.lines] if lines is None else lines
     result = f"return {_nest(plan.result)}" if _is_source(plan.result) else "return result"
     functions: dict[str, str] = {}
@@ -22,7 +22,9 @@ def source(plan: Plan, lines: list[str] | None = None) -> str:
     setup = [f"{short} = np.{long}" for long, short in sorted(functions.items())]
     arguments = ", ".join(arguments_of(plan))
     inputs = ", ".join(name or f"_{i}" for i, name in enumerate(plan.inputs))
-    inner = "\n".join([f"def step({inputs}):", *_indented(body or ["pass"]), f"    {result}"])
+    body = [*body, result]
+    body = [f"with {lock}:", *_indented(body)] if lock else body
+    inner = "\n".join([f"def step({inputs}):", *_indented(body)])
     return "\n".join(
         [
             f"def bind({arguments}):",
@@ -36,10 +38,16 @@ def arguments_of(plan: Plan) -> list[str]:
     return [*plan.variables, *plan.names.constants, *plan.names.kernels]
 
 
-def function(plan: Plan, lines: list[str] | None = None, **names: Any) -> Callable[..., Any]:
-    """The step (or these lines, with more names) as a function, bound to its Variables."""
-    space: dict[str, Any] = {"np": np, "result": plan.result, **names}
-    exec(compile(source(plan, lines), "<recorded step>", "exec"), space)
+def function(
+    plan: Plan, lines: list[str] | None = None, lock: Any = None, **names: Any
+) -> Callable[..., Any]:
+    """The step (or these lines, with more names) as a function, bound to its Variables.
+
+    With a `lock`, calls take turns: they share the buffers.
+    """
+    held = "_lock" if lock else ""
+    space: dict[str, Any] = {"np": np, "result": plan.result, "_lock": lock, **names}
+    exec(compile(source(plan, lines, held), "<recorded step>", "exec"), space)
     held = [variable.data for variable in plan.variables.values()]
     return space["bind"](*held, *plan.names.constants.values(), *plan.names.kernels.values())
 

@@ -31,17 +31,21 @@ class Step:
         self._one_at_a_time = Lock()  # calls from several threads would share the buffers
 
     def __call__(self, *arrays: Any) -> Any:
-        signature = tuple([None if a is None else (a.shape, a.dtype) for a in arrays])
+        signature = _signature(arrays)
         known = self._known.get(signature)
         if type(known) is FunctionType:
-            with self._one_at_a_time:
-                return known(*arrays)
+            return known(*arrays)
         if known is None or trace.active() is not None:
             return self._run(arrays, signature)
         with self._one_at_a_time:
             if type(self._known[signature]) is not FunctionType:
-                self._known[signature] = function(plan(known))
-            return self._known[signature](*arrays)
+                self._known[signature] = function(plan(known), lock=self._one_at_a_time)
+        return self._known[signature](*arrays)
+
+    def ready(self, arrays: Sequence[Any]) -> Callable[..., Any]:
+        """What to call for these arrays, now and when their values have changed."""
+        known = self._known.get(_signature(arrays))
+        return known if type(known) is FunctionType else self
 
     def _run(self, arrays: Sequence[Any], signature: Any) -> Any:
         recording = not self.eager
@@ -77,3 +81,7 @@ class Step:
     def _fall_back(self, obstacle: str | None) -> None:
         self.eager = True
         warnings.warn(f"This step runs eagerly, more slowly: {obstacle}.", stacklevel=5)
+
+
+def _signature(arrays: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple([None if a is None else (a.shape, a.dtype) for a in arrays])

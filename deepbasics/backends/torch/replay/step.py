@@ -52,6 +52,10 @@ class Step:
         with torch.no_grad():
             return self.fn(*tensors)
 
+    def ready(self, tensors: Sequence[Any]) -> Callable[..., Any]:
+        """What to call for these tensors, now and when their values have changed."""
+        return self
+
     def _record(self, tensors: Sequence[Any], signature: Any) -> Any:
         result, recording = record.record(self.fn, tensors, portable=self.compiled)
         if recording.obstacle is None:
