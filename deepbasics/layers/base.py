@@ -21,6 +21,7 @@ from deepbasics import (
 )
 from deepbasics.backends import registry
 from deepbasics.layers import input_spec, scope, signatures
+from deepbasics.layers.own_state import OwnState
 from deepbasics.layers.parts import PLAIN, Parts
 from deepbasics.layers.shapes import map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
@@ -30,7 +31,7 @@ from deepbasics.variables import Variable, autocast
 Shape = tuple[int | None, ...]
 
 
-class Layer:
+class Layer(OwnState):
     """The base of all layers.
 
     A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.

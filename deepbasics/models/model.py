@@ -100,6 +100,11 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     def _build(self, *args: Any, **kwargs: Any) -> None:
         """At a call: that will build the layers, if no subclass says how."""
+        if self._inputs_form is None and kwargs:  # for files, which say what builds the weights
+            shapes = next(iter(kwargs.values()))
+            self._inputs_form = map_shapes(
+                lambda shape: SymbolicTensor(without_batch(shape), self.dtype), shapes
+            )
         if type(self).build is not Model.build:
             super()._build(*args, **kwargs)
         self.built = True

@@ -1,4 +1,7 @@
-"""`.keras` archives as Keras has them: a zip of metadata.json, config.json, model.weights.h5."""
+"""`.keras` archives as Keras has them: a zip of metadata.json, config.json, model.weights.h5.
+
+Layers with more than weights have files of their own in it, below assets/.
+"""
 
 import io
 import json
@@ -22,9 +25,12 @@ _TEXT_LIMIT = 2**26  # bytes of a config
 
 
 def write(
-    file: BinaryIO, config: Mapping[str, Any], groups: Mapping[str, tuple[str, list[np.ndarray]]]
+    file: BinaryIO,
+    config: Mapping[str, Any],
+    groups: Mapping[str, tuple[str, Mapping[str, np.ndarray]]],
+    assets: Mapping[str, bytes],
 ) -> None:
-    """Write an archive: the config of a model and its arrays (see `hdf5.write`)."""
+    """Write an archive: the config of a model, its arrays (see `hdf5.write`), and other files."""
     weights = io.BytesIO()
     hdf5.write(weights, groups)
     saved = datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
@@ -33,6 +39,8 @@ def write(
         archive.writestr(METADATA, json.dumps(metadata))
         archive.writestr(CONFIG, json.dumps(config))
         archive.writestr(WEIGHTS, weights.getbuffer())
+        for name, content in assets.items():
+            archive.writestr(name, content)
 
 
 @contextmanager
@@ -65,7 +73,7 @@ def weights(archive: zipfile.ZipFile, path: str) -> Iterator[hdf5.Groups]:
 
 
 def _check_members(archive: zipfile.ZipFile, path: str) -> None:
-    size, seen = os.path.getsize(path), set()
+    limit, total, seen = hdf5.size_limit(os.path.getsize(path)), 0, set()
     for entry in archive.infolist():
         name = entry.filename
         place = PurePosixPath(name.replace("\\", "/"))
@@ -78,7 +86,8 @@ def _check_members(archive: zipfile.ZipFile, path: str) -> None:
             raise UnreadableFile(path, name, "it is a link")
         if entry.flag_bits & 1:
             raise UnreadableFile(path, name, "it is encrypted")
-        if entry.file_size > hdf5.size_limit(size):
+        total += entry.file_size
+        if total > limit:
             raise UnreadableFile(
                 path, name, f"it would grow from {entry.compress_size} to {entry.file_size} bytes"
             )

@@ -44,14 +44,14 @@ def guarded(file: object, member: str = "") -> Iterator[None]:
         raise UnreadableFile(file, member, f"{error}" or type(error).__name__) from error
 
 
-def write(file: BinaryIO, groups: Mapping[str, tuple[str, list[np.ndarray]]]) -> None:
-    """Write groups `{path: (name, arrays)}`: the arrays as `path/vars/0`, `1`, ..."""
+def write(file: BinaryIO, groups: Mapping[str, tuple[str, Mapping[str, np.ndarray]]]) -> None:
+    """Write groups `{path: (name, arrays by key)}`: the arrays as `path/vars/key`."""
     with library().File(file, "w") as root:
         for path, (name, arrays) in groups.items():
             group = root.require_group(f"{path}/vars")
             group.attrs["name"] = name
-            for i, array in enumerate(arrays):
-                group.create_dataset(str(i), data=array)
+            for key, array in arrays.items():
+                group.create_dataset(key, data=array)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepbasics.layers import Layer
+from deepbasics.layers.own_state import does_it_its_own_way
 from deepbasics.metrics import Metric
 from deepbasics.naming import snake_case
 from deepbasics.optimizers import Optimizer
@@ -29,21 +30,26 @@ def places(model: Layer) -> dict[str, Any]:
     return found
 
 
-def arrays(holder: Any) -> list[np.ndarray]:
-    """The arrays to store for a holder, in order."""
+def arrays(holder: Any) -> dict[str, np.ndarray]:
+    """The arrays to store for a holder, in order: by "0", "1", ... unless it names them itself."""
+    store: dict[str, np.ndarray] = {}
+    if isinstance(holder, Layer):
+        holder.save_own_variables(store)
+        return store
     if isinstance(holder, SeedGenerator):
-        return [holder.counter.numpy(), np.array(holder.key, "uint64")]
-    found = [variable.numpy() for variable in variables(holder)]
-    if isinstance(holder, Optimizer):  # Keras counts steps in int32
-        return [a.astype("int32") if a.dtype == "int64" else a for a in found]
-    return found
+        return {"0": holder.counter.numpy(), "1": np.array(holder.key, "uint64")}
+    for i, variable in enumerate(variables(holder)):
+        array = variable.numpy()
+        if isinstance(holder, Optimizer) and array.dtype == "int64":
+            array = array.astype("int32")  # in which Keras counts steps
+        store[str(i)] = array
+    return store
 
 
 def variables(holder: Any) -> list[Any]:
     """The Variables of a holder itself, without those of the layers in it."""
     if isinstance(holder, Layer):
-        trainable, others = holder._own()
-        return [*trainable, *others]
+        return holder.own_variables()
     if isinstance(holder, SeedGenerator):
         return [holder.counter]
     if hasattr(holder, "inner_optimizer"):  # Keras keeps an iteration and a rate there too
@@ -51,19 +57,23 @@ def variables(holder: Any) -> list[Any]:
     return holder.variables
 
 
-def restore(holder: Any, values: list[np.ndarray]) -> None:
+def restore(holder: Any, values: dict[str, np.ndarray]) -> None:
     """Set the Variables of a holder, whose shapes the values have; a stream's key, too."""
-    for variable, value in zip(variables(holder), values, strict=False):
-        variable.assign(value.astype(variable.dtype))
+    if does_it_its_own_way(holder):
+        return holder.load_own_variables(values)
+    for i, variable in enumerate(variables(holder)):
+        variable.assign(values[str(i)].astype(variable.dtype))
     if isinstance(holder, SeedGenerator):
-        seed, stream = (int(n) for n in values[1])
+        seed, stream = (int(n) for n in values["1"])
         holder.key = (seed, stream)
 
 
-def shapes(holder: Any) -> list[tuple[int, ...]]:
-    """The shapes of what `restore` takes."""
-    found = [v.shape for v in variables(holder)]
-    return [*found, (2,)] if isinstance(holder, SeedGenerator) else found
+def shapes(holder: Any) -> dict[str, tuple[int, ...]] | None:
+    """The shapes of what `restore` takes; None where only the holder knows them."""
+    if does_it_its_own_way(holder):
+        return None
+    found = {str(i): v.shape for i, v in enumerate(variables(holder))}
+    return found | {"1": (2,)} if isinstance(holder, SeedGenerator) else found
 
 
 def _visit(holder: Any, place: str, found: dict[str, Any], seen: set[int]) -> None:

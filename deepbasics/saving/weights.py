@@ -73,8 +73,8 @@ def load_weights(
     model._programs = {}
 
 
-def groups_of(model: Any, optimizer: bool = True) -> dict[str, tuple[str, list[np.ndarray]]]:
-    """What `hdf5.write` takes: the arrays of a model by place."""
+def groups_of(model: Any, optimizer: bool = True) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
+    """What `hdf5.write` takes: the arrays of a model by place and key."""
     return {
         place: (getattr(holder, "name", ""), state.arrays(holder))
         for place, holder in state.places(model).items()
@@ -91,22 +91,21 @@ def restore(
     nan: bool = False,
 ) -> None:
     """Set what a model holds to what a file holds; all of it is read and checked first."""
-    writes: list[tuple[Any, list[np.ndarray]]] = []
+    writes: list[tuple[Any, dict[str, np.ndarray]]] = []
     for place, holder in state.places(model).items():
         stored = found.get(f"{place}/vars".lstrip("/"), {})
         wanted = state.shapes(holder)
         optional = isinstance(holder, (SeedGenerator, Optimizer))
         if optional and not stored:
             continue
-        names = [str(i) for i in range(len(wanted))]
-        fits = sorted(stored) == sorted(names) and wanted == [stored[n].shape for n in names]
-        if fits:
-            writes.append((holder, [hdf5.read(stored[n], file, member, nan) for n in names]))
+        there = {key: stored[key].shape for key in sorted(stored, key=lambda n: (len(n), n))}
+        if wanted is None or wanted == there:
+            writes.append((holder, {k: hdf5.read(d, file, member, nan) for k, d in stored.items()}))
             continue
-        shapes = [stored[n].shape for n in sorted(stored, key=lambda n: (len(n), n))]
         told = (
-            f"{type(holder).__name__} {holder.name!r} has weights of shapes {wanted}; at "
-            f"{place or 'the root'!r} the file has {shapes}"
+            f"{type(holder).__name__} {holder.name!r} has weights of shapes "
+            f"{list(wanted.values())}; at {place or 'the root'!r} the file has "
+            f"{list(there.values())}"
         )
         if isinstance(holder, Optimizer) and not holder.built:
             continue  # a fresh one starts afresh, as in Keras
@@ -115,8 +114,15 @@ def restore(
                 file, member, f"{told}. It is of another model; or pass skip_mismatch=True."
             )
         warnings.warn(f"{told}; left as it was.", stacklevel=legacy.level_of_caller())
+    writes.sort(key=lambda write: state.shapes(write[0]) is not None)  # who may yet refuse first
     for holder, values in writes:
-        state.restore(holder, values)
+        try:
+            state.restore(holder, values)
+        except Exception as error:
+            told = f"{type(holder).__name__} {holder.name!r} cannot take what is there: {error!r}"
+            if not skip_mismatch:
+                raise UnreadableFile(file, member, told) from error
+            warnings.warn(f"{told}; left as it was.", stacklevel=legacy.level_of_caller())
 
 
 def existing(filepath: str | os.PathLike) -> str:

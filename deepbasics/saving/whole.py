@@ -10,7 +10,8 @@ import numpy as np
 
 from deepbasics import dtypes, layers, ops, registered
 from deepbasics.layers import Layer
-from deepbasics.saving import archive, compiling, hdf5, legacy_h5, state, weights
+from deepbasics.layers.preprocessing.written_vocabulary import vocabularies_apart
+from deepbasics.saving import archive, assets, compiling, hdf5, legacy_h5, state, weights
 from deepbasics.saving.aside import written_aside
 from deepbasics.saving.objects import check_plain, serialize_keras_object
 from deepbasics.variables import stand_in
@@ -39,10 +40,12 @@ def save_model(
         return
     if not path.endswith(".keras"):
         raise ValueError(f"save got {path!r}; the name must end in .keras (or in .h5, .hdf5).")
-    config = model_config(model, include_optimizer)
+    with vocabularies_apart():
+        config = model_config(model, include_optimizer)
     groups = weights.groups_of(model, include_optimizer) if model.built else {}
+    files = assets.of(model)
     with written_aside(path, overwrite) as file:
-        archive.write(file, config, groups)
+        archive.write(file, config, groups, files)
 
 
 def load_model(
@@ -150,6 +153,7 @@ def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
                         model.optimizer.follow(model.trainable_weights)
             with hdf5.guarded(path, archive.WEIGHTS):
                 weights.restore(model, found, path, archive.WEIGHTS, nan=not safe_mode)
+        assets.restore(model, opened, path)
     return model
 
 

@@ -28,6 +28,7 @@ class Case(NamedTuple):
     call: str = "one"  # "one" input, a "list" of them, or several "arguments"
     ids: int = 0  # inputs are ids below this, if not 0
     random: bool = False  # draws while training: losses are not compared
+    adapt: Any = None  # data that the layer learns from before it is used
 
 
 def made(path: str, **arguments: Any) -> Made:
@@ -49,7 +50,9 @@ def make(library: Any, thing: Any) -> Any:
 
 def _layer(name: str, *shapes: tuple[int, ...], **arguments: Any) -> Case:
     how = {
-        key: arguments.pop(f"_{key}") for key in ("call", "ids", "random") if f"_{key}" in arguments
+        key: arguments.pop(f"_{key}")
+        for key in ("call", "ids", "random", "adapt")
+        if f"_{key}" in arguments
     }
     return Case(made(f"layers.{name}", **arguments), shapes, **how)
 
@@ -60,6 +63,7 @@ def _dense(units: int = 3) -> Made:
 
 _ROW, _STEPS, _LINE = (5,), (6, 4), (8, 3)
 _IMAGE, _BOX = (8, 8, 3), (3, 3, 3, 2)
+_NUMBERS = [[[0.1 * i * j for i in range(4)] for j in range(6)] for _ in range(3)]
 _L2 = made("regularizers.L2", l2=0.02)
 _NORM = made("constraints.MaxNorm", max_value=1.5)
 
@@ -186,6 +190,19 @@ LAYERS: tuple[Case, ...] = (
     _layer("CenterCrop", _IMAGE, height=4, width=6),
     _layer("Discretization", _ROW, bin_boundaries=[-1.0, 0.0, 1.0]),
     _layer("IntegerLookup", (6,), vocabulary=[7, 3, 5], output_mode="multi_hot", _ids=10),
+    _layer("Normalization", _STEPS, axis=(1, 2), _adapt=_NUMBERS),
+    _layer("Discretization", _ROW, num_bins=4, output_mode="count", _adapt=_NUMBERS),
+    *(
+        _layer("IntegerLookup", (6,), _ids=10, _adapt=[[7, 3, 5], [7, 7, 0]], **how)
+        for how in (
+            {},
+            {"output_mode": "multi_hot", "num_oov_indices": 3, "max_tokens": 5},
+            {"output_mode": "count", "mask_token": 7},
+            {"output_mode": "tf_idf"},
+        )
+    ),
+    _layer("IntegerLookup", (6,), _ids=10, vocabulary=[9, 2], output_mode="tf_idf",
+           idf_weights=[0.5, 3.0]),
     _layer("RandomContrast", _IMAGE, factor=0.2, _random=True),
     _layer("RandomBrightness", _IMAGE, factor=0.2, value_range=[0.0, 1.0], _random=True),
     _layer("RandomFlip", _IMAGE, mode="horizontal", _random=True),
@@ -208,8 +225,40 @@ NO_ROW = {
     "LSTMCell": "in RNN",
     "GRUCell": "in RNN",
     "StackedRNNCells": "in RNN",
-    **dict.fromkeys(("Hashing", "StringLookup", "TextVectorization"), "called outside of models"),
 }
+
+# Layers that are called on strings, held by a model beside what it computes with.
+_WORDS = (("b", "a", "b", "ä"), ("c", "b", "a", "two words"))
+_LINES = ("The cat, the dog!", "a dog's life", "The end")
+TEXTS: tuple[Case, ...] = (
+    *(
+        _layer("StringLookup", (4,), _adapt=_WORDS, **how)
+        for how in (
+            {},
+            {"mask_token": "", "num_oov_indices": 2},
+            {"output_mode": "multi_hot", "max_tokens": 3},
+            {"output_mode": "tf_idf"},
+            {"invert": True},
+        )
+    ),
+    _layer("StringLookup", (4,), vocabulary=["x", "b"]),
+    _layer("StringLookup", (4,), vocabulary=["x", "b"], output_mode="tf_idf",
+           idf_weights=[0.5, 2.0]),
+    _layer("StringLookup", (4,), vocabulary=["line\nbreak", "b"]),
+    _layer("Hashing", (4,), num_bins=11, salt=3),
+    *(
+        _layer("TextVectorization", (), _adapt=_LINES, **how)
+        for how in (
+            {"output_sequence_length": 4},
+            {"output_mode": "tf_idf", "ngrams": 2},
+            {"output_mode": "count", "max_tokens": 9, "pad_to_max_tokens": True},
+            {"split": "character", "standardize": "lower"},
+        )
+    ),
+    _layer("TextVectorization", (), vocabulary=["cat", "end"], output_mode="multi_hot"),
+    _layer("TextVectorization", (), vocabulary=["cat", "end"], output_mode="tf_idf",
+           idf_weights=[1.0, 3.0]),
+)  # fmt: skip
 
 # Losses with the labels that they take: "numbers", "signs", "one-hot" or "ids".
 LOSSES: tuple[tuple[Made, str], ...] = (

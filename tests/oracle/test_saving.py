@@ -59,9 +59,17 @@ def inputs_of(case, rng):
     return [rng.normal(size=(ROWS, *shape)).astype("float32") for shape in case.shapes]
 
 
+def adapted(library, case):
+    """The layer of a row, which has learned what it is to learn."""
+    layer = make(library, case.layer)
+    if case.adapt is not None:
+        layer.adapt(np.array(case.adapt))
+    return layer
+
+
 def model_of(library, case, units=2):
     """A model around the layer of a row: functional if it has several inputs."""
-    layer = make(library, case.layer)
+    layer = adapted(library, case)
     dtype = "int32" if case.ids else "float32"
     inputs = [library.layers.Input(shape, dtype=dtype) for shape in case.shapes]
     tail = [library.layers.Flatten(), library.layers.Dense(units)]
@@ -164,6 +172,69 @@ def test_layers(case, tmp_path):
     x = x[0] if len(x) == 1 else x
     theirs, ours = (compiled(library, model_of(library, case)) for library in (keras, db))
     check_both_ways(tmp_path, theirs, ours, x, y, case.random)
+
+
+def holder_of(library):
+    """A class of models that keep a layer for strings beside what they compute with."""
+
+    @library.saving.register_keras_serializable("holders")
+    class Holder(library.Model):
+        def __init__(self, case, **kwargs):
+            super().__init__(**kwargs)
+            self.case, self.dense = case, library.layers.Dense(2)
+            self.layer = make(library, table.TEXTS[case].layer)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def get_config(self):
+            return super().get_config() | {"case": self.case}
+
+    return Holder
+
+
+def looked_up(layer, case):
+    """What a layer makes of strings, or of ids, known and unknown."""
+    words = [["b", "new", "[UNK]", ""], ["c", "a", "line\nbreak", "two words"]]
+    lines = ["the end of a dog", "The cat's   end", ""]
+    data = lines if case.layer.name == "TextVectorization" else np.array(words)
+    data = np.array([0, 1, 2, 9]) if case.layer.arguments.get("invert") else data
+    found = layer(data)
+    return np.asarray(found.detach() if hasattr(found, "detach") else found)
+
+
+@pytest.mark.parametrize("i", range(len(table.TEXTS)))
+def test_layers_for_strings(i, tmp_path):
+    """Vocabularies, given and learned, go from either library to the other and back."""
+    case = table.TEXTS[i]
+    require(case.layer)
+    theirs, ours = (holder_of(library)(i) for library in (keras, db))
+    x = np.ones((2, 3), "float32")
+    for model in (theirs, ours):
+        if case.adapt is not None:
+            model.layer.adapt(np.array(case.adapt))
+        model(x)
+    np.testing.assert_array_equal(  # of weights for tf-idf, the digits that float32 has
+        *(np.round(x, 5) if x.dtype.kind == "f" else x
+          for x in (looked_up(ours.layer, case), looked_up(theirs.layer, case)))
+    )  # fmt: skip
+    theirs.save(tmp_path / "theirs.keras")
+    here = db.models.load_model(tmp_path / "theirs.keras")
+    for model in (ours, here):
+        want = looked_up(model.layer, case)
+        model.save(tmp_path / "m.keras")
+        for library in (db, keras):
+            again = library.models.load_model(tmp_path / "m.keras")
+            np.testing.assert_array_equal(looked_up(again.layer, case), want)
+            check_predictions(again, model, x)
+            if hasattr(again.layer, "get_vocabulary"):
+                assert again.layer.get_vocabulary() == theirs.layer.get_vocabulary()
+    assert members(tmp_path / "m.keras") == members(tmp_path / "theirs.keras")
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
 
 
 @pytest.mark.parametrize("case", rows(table.LOSSES))
@@ -337,7 +408,7 @@ BASES = {
     *("Mean", "Sum", "MeanMetricWrapper", "LearningRateSchedule"),  # metrics of one value
 }
 IN_TABLE = {
-    "layers": {case.layer.name for case in table.LAYERS} | table.NO_ROW.keys(),
+    "layers": {case.layer.name for case in (*table.LAYERS, *table.TEXTS)} | table.NO_ROW.keys(),
     "losses": {loss.name for loss, _ in table.LOSSES},
     "metrics": {metric.name for metric, _ in table.METRICS},
     "optimizers": {optimizer.name for optimizer in table.OPTIMIZERS},

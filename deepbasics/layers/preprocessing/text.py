@@ -2,7 +2,8 @@
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from deepbasics import ops
 from deepbasics.errors import as_count
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.layers.preprocessing.adapting import batches, texts
-from deepbasics.layers.preprocessing.vocabulary import StringLookup, Strings, plain_vocabulary
+from deepbasics.layers.preprocessing.vocabulary import StringLookup, Strings
+from deepbasics.layers.preprocessing.written_vocabulary import plain_vocabulary
 from deepbasics.lookup import Lookup, described_function
 
 Tokens = list[list[str]]
@@ -202,7 +204,7 @@ class TextVectorization(Strings, Layer):
         """The arguments of the constructor, with the vocabulary that was learned."""
         inner = self._lookup_layer.get_config()
         names = ("max_tokens", "output_mode", "pad_to_max_tokens", "sparse", "vocabulary",
-                 "idf_weights", "encoding", "has_input_vocabulary")  # fmt: skip
+                 "idf_weights", "encoding", "has_input_vocabulary", "vocabulary_size")  # fmt: skip
         return super().get_config() | {name: inner[name] for name in names} | {
             "standardize": _described(_STANDARD, self._standardize),
             "split": _described(_SPLIT, self._split),
@@ -215,10 +217,28 @@ class TextVectorization(Strings, Layer):
     def from_config(cls, config: dict[str, Any]) -> "TextVectorization":
         """The inverse of `get_config`. No vocabulary is read from a file."""
         config = dict(plain_vocabulary(cls, config))
-        config.pop("vocabulary_size", None)
+        size = config.pop("vocabulary_size", None)
         for name, lookup in (("standardize", _STANDARD), ("split", _SPLIT)):
             config[name] = lookup.deserialize(config.get(name))
-        return cls(**config)
+        layer = cls(**config)
+        layer._lookup_layer.expect(size)
+        return layer
+
+    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
+        """The weights of the words for tf-idf."""
+        self._lookup_layer.save_own_variables(store)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Their inverse."""
+        self._lookup_layer.load_own_variables(store)
+
+    def save_assets(self, folder: str | Path) -> None:
+        """Write the vocabulary, unless it is in the config."""
+        self._lookup_layer.save_assets(folder)
+
+    def load_assets(self, folder: str | Path) -> None:
+        """Read it."""
+        self._lookup_layer.load_assets(folder)
 
 
 def _described(lookup: Lookup, function: Any) -> Any:

@@ -17,6 +17,7 @@ from deepbasics.errors import as_count, unknown
 from deepbasics.layers.preprocessing.adapting import batches, numbers, plain, texts
 from deepbasics.layers.preprocessing.encoding import MODES, Categorical
 from deepbasics.layers.preprocessing.fingerprints import bucket
+from deepbasics.layers.preprocessing.written_vocabulary import Written
 
 
 class _Vocabulary:
@@ -31,7 +32,7 @@ class _Vocabulary:
             self.keys, self.places = keys[order], order + start
 
 
-class _Lookup(Categorical):
+class _Lookup(Written, Categorical):
     """What the two lookups share; they differ in what a token is."""
 
     def set_up(
@@ -120,7 +121,7 @@ class _Lookup(Categorical):
                     f"got shape {idf.shape}."
                 )
             idf = idf if led else np.concatenate([np.full(self._start, idf.mean()), idf])
-        self._vocabulary = _Vocabulary(tokens, self._start, idf)
+        self._use(tokens, idf)
 
     def _check(self, tokens: list[Any]) -> None:
         if not tokens:
@@ -182,7 +183,7 @@ class _Lookup(Categorical):
         if self.output_mode == "tf_idf":
             idf = np.log(1 + n / (1 + np.array([documents[t] for t in tokens], "float64")))
             idf = np.concatenate([np.full(self._start, idf.mean()), idf])
-        self._vocabulary = _Vocabulary(tokens, self._start, idf)
+        self._use(tokens, idf)
 
     def _known(self) -> _Vocabulary:
         if self._vocabulary is None:
@@ -204,18 +205,28 @@ class _Lookup(Categorical):
     @property
     def depth(self) -> int:
         """The length of a code: `max_tokens` if padded to it, else the number of ids."""
-        return (
-            self.max_tokens if self.pad_to_max_tokens else len(self._known().tokens) + self._start
-        )
+        if self.pad_to_max_tokens:
+            return self.max_tokens
+        if self._vocabulary is None and self._told_size is not None:
+            return self._told_size
+        return len(self._known().tokens) + self._start
 
     # looking up -----------------------------------------------------------------------------------
 
     def encoded(self, ids: Any, weights: Any = None) -> Any:
         """The ids as `output_mode` says; "tf_idf": counts times the weights of the tokens."""
-        idf, found = self._known().idf, super().encoded(ids)
-        if idf is None:
+        found = super().encoded(ids)
+        if self._known().idf is None:
             return found
-        return ops.multiply(found, np.pad(idf, (0, self.depth - len(idf))).astype(self.dtype))
+        return ops.multiply(found, self._padded_idf().astype(self.dtype))
+
+    def _use(self, tokens: list[Any], idf: np.ndarray | None) -> None:
+        """Look tokens up from now on."""
+        self._vocabulary = _Vocabulary(tokens, self._start, idf)
+
+    def _padded_idf(self) -> np.ndarray:
+        idf = self._known().idf
+        return np.pad(idf, (0, self.depth - len(idf)))
 
     def unknown_tokens(self, tokens: Sequence[Any]) -> list[int]:
         """The ids of tokens out of the vocabulary. ValueError if there are none for them."""
@@ -227,35 +238,6 @@ class _Lookup(Categorical):
                 f"these are not: {sorted(set(tokens))[:5]}."
             )
         return [self._oov_start + i for i in self.hashed(tokens)]
-
-    @property
-    def vocabulary(self) -> list[Any] | None:
-        """The tokens by id; None before they are known."""
-        return None if self._vocabulary is None else self.get_vocabulary()
-
-    @property
-    def idf_weights(self) -> list[float] | None:
-        """The weights of these tokens for tf-idf."""
-        idf = None if self._vocabulary is None else self._vocabulary.idf
-        return None if idf is None else idf.tolist()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "_Lookup":
-        """The inverse of `get_config`. No vocabulary is read from a file."""
-        given = plain_vocabulary(cls, config).items()
-        return cls(**{name: value for name, value in given if name not in cls.unread})
-
-    unread = ("vocabulary_size",)  # what is in Keras' configs, and follows from the rest
-
-
-def plain_vocabulary(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """A config as it is. ValueError if it would have a file read."""
-    if isinstance(config.get("vocabulary"), (str, Path)):
-        raise ValueError(
-            f"A config of a {cls.__name__} holds its vocabulary, no path of a file; it has "
-            f"{config['vocabulary']!r:.80}."
-        )
-    return config
 
 
 def key_of(salt: Any, where: str) -> list[int] | None:
@@ -411,6 +393,9 @@ class IntegerLookup(_Lookup):
             if (found % 1 != 0).any():
                 raise ValueError(f"{self.where} takes integers; got {found.ravel()[:5]}.")
         return found.astype("int64")
+
+    def _of_lines(self, lines: list[str]) -> list[int]:
+        return [int(line) for line in lines]
 
     def call(self, inputs: Any) -> Any:
         """The ids or codes of integers, or the integers of ids."""
