@@ -16,13 +16,15 @@ Config = dict[str, Any]
 # Keras has a class for each op: what it is called on are arguments of a call, the rest of the
 # constructor.
 _DATA = (
-    "array beta bins choicelist condition condlist coordinates data default depthwise_kernel "
-    "end_points fill_value gamma image1 image2 images indices inputs kernel key mean offset "
-    "output_shape pointwise_kernel predictions q scale segment_ids sorted_sequence start "
-    "start_indices start_points step stop targets transform translation updates values "
-    "variable variance weights x x1 x2 xs y"
+    "array bins choicelist condition condlist data default depthwise_kernel fill_value gamma beta "
+    "indices inputs kernel key mean offset pointwise_kernel predictions q scale segment_ids "
+    "sorted_sequence start start_indices step stop targets updates values variable variance "
+    "weights x x1 x2 xs y"
 )
-_CALLED_ON = frozenset(_DATA.split())
+_IMAGES = (
+    "coordinates end_points image1 image2 images inputs output_shape scale start_points transform "
+    "translation"
+)
 _ROOMS = {
     "nn": "relu relu6 sigmoid softplus softsign silu swish log_sigmoid leaky_relu hard_sigmoid "
     "hard_silu hard_swish elu selu gelu celu glu hard_tanh softmax log_softmax max_pool "
@@ -37,6 +39,8 @@ _ROOMS = {
     "image": " ".join(ops.NAMESPACES["image"]),
 }
 _MODULES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_CALLED_ON = {name: frozenset(_IMAGES.split()) for name in ops.NAMESPACES["image"]}
+_OTHERS_CALLED_ON = frozenset(_DATA.split())
 
 
 # writing ------------------------------------------------------------------------------------------
@@ -100,13 +104,14 @@ def _split(operation: Operation, node: Node) -> tuple[list[Any], Config]:
     bound = operation.signature().bind(*node.args, **node.kwargs)
     bound.apply_defaults()
     called, settings = [], {}
+    data = _CALLED_ON.get(operation.function, _OTHERS_CALLED_ON)
     for name, value in bound.arguments.items():
         kind = bound.signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_POSITIONAL:
             called += value
         elif kind is inspect.Parameter.VAR_KEYWORD:
             settings |= value
-        elif name in _CALLED_ON or any(type(v) is SymbolicTensor for v in tree.flatten(value)):
+        elif name in data or any(type(v) is SymbolicTensor for v in tree.flatten(value)):
             called.append(value)
         else:
             settings[name] = value

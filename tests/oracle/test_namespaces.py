@@ -59,7 +59,7 @@ def test_ops_of_namespaces_are_parts_of_models(backend):
 def image_model(k):
     x = k.Input((6, 6, 3), name="x")
     y = k.ops.image.gaussian_blur(
-        k.ops.image.hsv_to_rgb(k.ops.image.rgb_to_hsv(x)), (3, 3), (1.0, 2.0)
+        k.ops.image.hsv_to_rgb(k.ops.image.rgb_to_hsv(x)), (3, 3), (1.0, 1.0)
     )
     y = k.ops.image.resize(k.ops.image.pad_images(y, 1, 1, 1, 1), (4, 4))
     return k.Model(x, k.ops.image.rgb_to_grayscale(y))
