@@ -13,7 +13,7 @@ from deepbasics import legacy
 from deepbasics.errors import MissingExtra, UnreadableFile
 from deepbasics.optimizers import Optimizer
 from deepbasics.random import SeedGenerator
-from deepbasics.saving import archive, hdf5, legacy_h5, state
+from deepbasics.saving import archive, hdf5, legacy_h5, sharded, state
 from deepbasics.saving.aside import written_aside
 
 HDF5_ENDINGS = (".h5", ".hdf5")
@@ -21,18 +21,28 @@ _SAFETENSORS = ".safetensors"
 _ORDER = "deepbasics.order"  # names of the tensors in the order of model.weights
 
 
-def save_weights(model: Any, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+def save_weights(
+    model: Any,
+    filepath: str | os.PathLike,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+) -> None:
     """Write the weights of a model, and the state of its optimizer and random streams.
 
     `.weights.h5` (any `.h5` or `.hdf5`) is what Keras 3 writes and reads. `.safetensors` holds the
-    weights alone, each under the path of its variable. Raises ValueError for another ending or a
-    model without weights yet, FileExistsError if there is a file and `overwrite` is False.
+    weights alone, each under the path of its variable. With `max_shard_size` in GB, `.weights.json`
+    says which weights are in which of the shards beside it. Raises ValueError for another ending or
+    a model without weights yet, FileExistsError if there is a file and `overwrite` is False.
     """
     path = os.fspath(filepath)
+    if max_shard_size is not None:
+        path = _sharded_path(path, max_shard_size)
+        require_built(model, "save_weights")
+        return sharded.write(path, groups_of(model), max_shard_size, overwrite)
     if not path.endswith((*HDF5_ENDINGS, _SAFETENSORS)):
         raise ValueError(
-            f"save_weights got {path!r}; the name must end in .weights.h5 (or .h5, .hdf5), or in "
-            ".safetensors."
+            f"save_weights got {path!r}; the name must end in .weights.h5 (or .h5, .hdf5), in "
+            ".safetensors, or, with max_shard_size, in .weights.json."
         )
     require_built(model, "save_weights")
     if path.endswith(_SAFETENSORS):
@@ -55,7 +65,8 @@ def load_weights(
     """Set the weights of a model to those in a file; what the optimizer kept too, if it fits.
 
     Args:
-        filepath: `.weights.h5`, `.safetensors`, a `.keras` archive, or `.h5` of Keras 2.
+        filepath: `.weights.h5`, `.weights.json` beside its shards, `.safetensors`, a `.keras`
+            archive, or `.h5` of Keras 2.
         skip_mismatch: leave layers out, with a warning, whose weights differ in number or shape.
         by_name: layers by their names, others left out; only for `.h5` of Keras 2.
         safe_mode: refuse NaN.
@@ -125,6 +136,21 @@ def restore(
             warnings.warn(f"{told}; left as it was.", stacklevel=legacy.level_of_caller())
 
 
+def _sharded_path(path: str, max_shard_size: Any) -> str:
+    """Where the JSON goes; as Keras, also for a name that ends in .weights.h5."""
+    number = isinstance(max_shard_size, (int, float)) and not isinstance(max_shard_size, bool)
+    if not number or not max_shard_size > 0:
+        raise ValueError(
+            f"save_weights got max_shard_size={max_shard_size!r}; it is a number of GB above 0."
+        )
+    known = next((e for e in (".weights.h5", sharded.ENDING) if path.endswith(e)), None)
+    if known is None:
+        raise ValueError(
+            f"save_weights got {path!r}; with max_shard_size the name must end in .weights.json."
+        )
+    return path.removesuffix(known) + sharded.ENDING
+
+
 def existing(filepath: str | os.PathLike) -> str:
     """The path of a file that is there; FileNotFoundError otherwise."""
     path = os.fspath(filepath)
@@ -143,7 +169,7 @@ def require_built(model: Any, method: str) -> None:
 
 
 def signature(path: str) -> str:
-    """What a file is by its first bytes: "keras", "h5", "legacy" or "safetensors"."""
+    """What a file is by its first bytes: "keras", "h5", "legacy", "sharded" or "safetensors"."""
     with open(path, "rb") as file:
         start = file.read(16)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -151,6 +177,8 @@ def signature(path: str) -> str:
             return "legacy" if {"layer_names", "model_config"} & set(root.attrs) else "h5"
     if start.startswith(b"PK"):
         return "keras"
+    if path.endswith(sharded.ENDING):
+        return "sharded"
     if path.endswith(_SAFETENSORS):
         return "safetensors"
     raise UnreadableFile(path, "", "it is neither a zip (.keras) nor HDF5 (.h5); is it cut off?")
@@ -159,6 +187,11 @@ def signature(path: str) -> str:
 def _load_h5(model: Any, path: str, skip: bool, by_name: bool, safe: bool) -> None:
     with hdf5.opened(path, path) as root:
         found = hdf5.groups(root, os.path.getsize(path), path)
+        restore(model, found, path, "", skip, not safe)
+
+
+def _load_shards(model: Any, path: str, skip: bool, by_name: bool, safe: bool) -> None:
+    with sharded.opened(path) as found:
         restore(model, found, path, "", skip, not safe)
 
 
@@ -235,4 +268,5 @@ _LOADERS: dict[str, Callable[..., None]] = {
     "keras": _load_archive,
     "legacy": legacy_h5.load_weights,
     "safetensors": _load_tensors,
+    "sharded": _load_shards,
 }

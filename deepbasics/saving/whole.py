@@ -218,16 +218,10 @@ class Saving:
         overwrite: bool = True,
         max_shard_size: float | None = None,
     ) -> None:
-        """Write the weights to `.weights.h5` or `.safetensors`; see `saving.save_weights`.
-
-        Always one file: ValueError for a `max_shard_size`.
+        """Write the weights to `.weights.h5`, `.safetensors`, or, with `max_shard_size` in GB, to
+        `.weights.json` and shards beside it; see `saving.save_weights`.
         """
-        if max_shard_size is not None:
-            raise ValueError(
-                f"save_weights got max_shard_size={max_shard_size}; weights are written to one "
-                "file here. Leave it out."
-            )
-        weights.save_weights(self, filepath, overwrite)
+        weights.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(
         self,

@@ -387,6 +387,30 @@ def test_weights_and_old_files(build, name, tmp_path):
         check_predictions(target, source, x)
 
 
+@pytest.mark.parametrize("size", [1, 200 / 2**30], ids=["one shard", "several"])
+def test_sharded_weights(size, tmp_path):
+    """In both directions; and ours once more, over what was there."""
+    theirs, ours = (compiled(library, shared_classifier(library)) for library in (keras, db))
+    x = np.random.default_rng(12).normal(size=(ROWS, 4)).astype("float32")
+    for source, target, times in ((theirs, ours, 1), (ours, theirs, 3)):
+        folder = tmp_path / type(source).__module__.partition(".")[0]
+        folder.mkdir()
+        target.fit(x, x[:, :2], verbose=0)  # which gives the optimizer its slots
+        for _ in range(times):
+            source.fit(x, x[:, :2], verbose=0)
+            source.save_weights(folder / "m.weights.json", max_shard_size=size)
+            if size < 1:
+                assert len(list(folder.glob("*.h5"))) > 3
+            target.load_weights(folder / "m.weights.json")
+            check_same_state(target, source, x)
+
+
+def shared_classifier(library):
+    layers = library.layers
+    stack = [layers.Input((4,)), layers.Dense(8), layers.BatchNormalization(), layers.Dense(2)]
+    return library.Sequential(stack)
+
+
 # the table is whole -------------------------------------------------------------------------------
 
 
