@@ -59,6 +59,7 @@ class Layer(OwnState):
 
     input_spec: Any = None  # an InputSpec or a nest of them, checked at each call
     supports_masking = False  # by default, whether the class defines compute_mask
+    _compilation = 0  # the number of that of the last model that was compiled with it
     computes_in_full = False  # whether it computes in the dtype of its weights, whatever the policy
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -1,9 +1,11 @@
 """A graph of layers and ops: what lies between symbolic inputs and outputs, ready to run."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from deepbasics import masks, ops, tree
+from deepbasics.layers import scope
 from deepbasics.layers.inputs import Input, InputLayer
 from deepbasics.symbolic import Node, SymbolicTensor
 
@@ -13,7 +15,8 @@ class Graph:
 
     `nodes` are the calls in an order in which they can run; `operations` the layers and ops in
     Keras' order: those furthest from the outputs first. An input that some layer has made gets an
-    `InputLayer` in its place. Raises ValueError, with the names, for inputs that the outputs need
+    `InputLayer` in its place. `losses` are symbolic scalars that a run adds to those of the call in
+    progress. Raises ValueError, with the names, for inputs that the outputs need
     and that are missing, and for names that are not unique.
     """
 
@@ -29,6 +32,17 @@ class Graph:
         self.inputs_form = tree.pack_as(inputs, self.inputs)
         self.outputs_form = tree.map(self.resolve, outputs)
         self.outputs = tree.flatten(self.outputs_form)
+        self.losses: list[SymbolicTensor] = []
+        self._arrange()
+
+    def with_loss(self, loss: SymbolicTensor) -> "Graph":
+        """The same graph, and what leads to one more loss."""
+        graph = copy.copy(self)
+        graph.losses = [*self.losses, self.resolve(loss)]
+        graph._arrange()
+        return graph
+
+    def _arrange(self) -> None:
         self.nodes, seen = self._sorted()
         self._members = {id(node) for node in self.nodes}
         self.depths, self.operations = self._by_depth(seen)
@@ -55,7 +69,7 @@ class Graph:
         done: set[int] = set()
         order: list[Node] = []
         seen: dict[Any, int] = {}
-        stack = [(t, False) for t in reversed(self.outputs)]
+        stack = [(t, False) for t in reversed([*self.outputs, *self.losses])]
         while stack:
             tensor, is_finished = stack.pop()
             node = tensor.node
@@ -133,7 +147,8 @@ class Graph:
                 places[id(t)] = len(places)
         self._size = len(places)
         self._results = [places[id(t)] for t in self.outputs]
-        kept, steps = set(self._results), []
+        self._penalties = [places[id(t)] for t in self.losses]
+        kept, steps = {*self._results, *self._penalties}, []
         for node in reversed(calls):
             used = {places[id(self.resolve(t))] for t in node.inputs}
             targets = [places[id(t)] for t in tree.flatten(node.outputs)]
@@ -175,6 +190,9 @@ class Graph:
                     values[place] = result
             for place in spent:
                 values[place] = None
+        call = scope.current()
+        if call is not None:
+            call.losses += [values[place] for place in self._penalties]
         return single(tree.pack_as(self.outputs_form, (values[place] for place in self._results)))
 
     def compute_output_spec(self, tensors: Sequence[SymbolicTensor]) -> Any:

@@ -53,12 +53,14 @@ def to_config(graph: Graph, trainable: bool) -> Config:
         name, node, index = _history(graph, tensor)
         return [name, node + _own_nodes(tensor.operation), index]
 
+    losses = {"losses": [place(loss) for loss in graph.losses]} if graph.losses else {}
     return {
         "name": graph.name,
         "trainable": trainable,
         "layers": [_entry(graph, operation) for operation in graph.operations],
         "input_layers": tree.map(place, graph.inputs_form),
         "output_layers": tree.map(place, graph.outputs_form),
+        **losses,
     }
 
 
@@ -134,8 +136,8 @@ class _Waiting(Exception):
     """A call needs a tensor that is not there yet."""
 
 
-def from_config(config: Mapping[str, Any]) -> tuple[Any, Any]:
-    """(inputs, outputs): symbolic tensors, from new layers.
+def from_config(config: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """(inputs, outputs, losses): symbolic tensors, from new layers.
 
     Raises ValueError for layers that wait for each other, or for one that is not there.
     """
@@ -154,7 +156,9 @@ def from_config(config: Mapping[str, Any]) -> tuple[Any, Any]:
                 f"The graph of model {config.get('name')!r} has a cycle: the calls of "
                 f"{', '.join(map(repr, waiting))} wait for each other."
             )
-    return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made)
+    parts = (config["input_layers"], config["output_layers"], config.get("losses", []))
+    inputs, outputs, losses = (_tensors(part, made) for part in parts)
+    return inputs, outputs, losses
 
 
 def _made(entry: Mapping[str, Any]) -> Any:

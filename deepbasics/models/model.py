@@ -37,6 +37,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound", "_seen"})
     _not_sublayers |= Layer._not_sublayers | {
+        "_flags",
         "_graph",
         "_inputs_form",
         "_outputs_form",
@@ -132,6 +133,21 @@ class Model(Training, LegacyMethods, Saving, Layer):
         """The shape, or nest of shapes, of the outputs for inputs of these."""
         x = map_shapes(lambda shape: SymbolicTensor(shape, self.dtype), input_shape)
         return shapes_of(self.compute_output_spec(x))
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar to the loss: of the call in progress or, for a symbolic one, of all calls.
+
+        A symbolic loss is made of the inputs of this model, and what leads to it is a part of it.
+        """
+        if type(loss) is not SymbolicTensor:
+            super().add_loss(loss)
+        elif self._graph is None:
+            raise ValueError(
+                f"{loss!r} is symbolic, and {self.name!r} is not made of symbolic tensors: call "
+                "add_loss in call(self, inputs), with what it computed there."
+            )
+        else:
+            self._graph, self._programs = self._graph.with_loss(loss), {}
 
     @property
     def layers(self) -> list[Layer]:
@@ -272,10 +288,13 @@ class Model(Training, LegacyMethods, Saving, Layer):
         if "input_layers" not in config:
             return super().from_config(config)
         with registered.custom_object_scope(custom_objects):
-            inputs, outputs = graph_config.from_config(config)
+            inputs, outputs, losses = graph_config.from_config(config)
         trainable = config.get("trainable")
         trainable = True if trainable is None else trainable
-        return cls(inputs, outputs, name=config.get("name"), trainable=trainable)
+        model = cls(inputs, outputs, name=config.get("name"), trainable=trainable)
+        for loss in losses:
+            model.add_loss(loss)
+        return model
 
     # text -----------------------------------------------------------------------------------------
 

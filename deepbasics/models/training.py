@@ -1,7 +1,8 @@
 """compile, fit, evaluate, predict: the loop around the steps."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from deepbasics.data import ArraySource, BatchSource, is_batches, split_validati
 from deepbasics.errors import as_count
 from deepbasics.models import inputs, interrupts
 from deepbasics.models.compiled import Compiled, as_number
+from deepbasics.models.frozen import Flags
 from deepbasics.models.hooks import Hooks, Program
 from deepbasics.models.instruments import Instruments
 from deepbasics.random import next_key
@@ -25,6 +27,7 @@ class Training(Hooks, Instruments):
     compiled: Compiled | None = None
     stop_training = False
     history: Any = None
+    _flags = Flags(())
     predicted: Any = None  # the form of what a predict_step of a subclass gives
     _shown: Any = None  # what the last step gave to show, where a subclass wrote it
     run_eagerly = False
@@ -57,6 +60,7 @@ class Training(Hooks, Instruments):
             self.compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
             if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
                 self.compiled.scale_loss()
+        self._flags = Flags([self, *self.all_layers()])
         self.run_eagerly = run_eagerly
         self.steps_per_execution, self.jit_compile = steps_per_execution, jit_compile
         self._programs = {}
@@ -121,7 +125,7 @@ class Training(Hooks, Instruments):
         due = _due(validation_freq)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f'shuffle must be True, False or "batch"; got {shuffle!r}.')
-        with registry.use_backend(self.backend):
+        with self._settled():
             source, validation = self._training_data(
                 x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch,
                 validation_split, validation_data, validation_batch_size, validation_steps,
@@ -292,6 +296,12 @@ class Training(Hooks, Instruments):
             self._programs[key] = make()
         return self._programs[key]
 
+    @contextmanager
+    def _settled(self) -> Iterator[Any]:
+        """The backend of the model, and its layers trainable as they are for it."""
+        with registry.use_backend(self.backend) as backend, self._flags.standing():
+            yield backend
+
     def _require_compiled(self, method: str) -> None:
         if self.compiled is None:
             raise RuntimeError(
@@ -315,7 +325,7 @@ class Training(Hooks, Instruments):
     ) -> Any:
         """Loss and metrics on data: a float, a list in the order of `metrics_names`, or a dict."""
         self._require_compiled("evaluate")
-        with registry.use_backend(self.backend):
+        with self._settled():
             data = x if is_batches(x) else (x, y, sample_weight)
             size = as_count("batch_size", batch_size, 32)
             source = self._evaluation_data(data, size, steps)
@@ -423,7 +433,7 @@ class Training(Hooks, Instruments):
         self, kind: str, x: Any, y: Any, w: Any, class_weight: Any, return_dict: bool
     ) -> Any:
         self._require_compiled(f"{kind}_on_batch")
-        with registry.use_backend(self.backend) as backend:
+        with self._settled() as backend:
             parts = self._ready(*inputs.as_data(x, y, w), class_weight)
             if kind == "train":
                 self._build_optimizer()

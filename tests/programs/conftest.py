@@ -1,0 +1,125 @@
+"""Programs of the tutorials, run on each backend from the same seed, and beside Keras."""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ["KERAS_BACKEND"] = "torch"  # must be chosen before Keras is imported
+
+import deepbasics as db
+from deepbasics import tree
+from deepbasics.backends import registry
+from deepbasics.testing.evaluate import floatx
+from deepbasics.testing.levels import compare_all
+from deepbasics.testing.tolerances import RUN
+
+Program = Callable[..., Any]
+OF_KERAS = {
+    "float64": {"rtol": 1e-6, "atol": 1e-9},  # it computes crossentropies of clipped probabilities
+    "float32": {"rtol": 2e-4, "atol": 2e-5},  # some updates, and two ways to sum
+}
+
+
+def numbers(found: Any) -> dict[str, np.ndarray]:
+    """What a program found, as arrays by place."""
+    leaves = [leaf for leaf in tree.flatten(found) if leaf is not None]
+    return {str(i): np.asarray(leaf, "float64") for i, leaf in enumerate(leaves)}
+
+
+@pytest.fixture
+def agree() -> Program:
+    """Runs a program on all backends in float64, which must agree; gives what NumPy found.
+
+    No step of a program may fall back to running eagerly.
+    """
+
+    def run(program: Program, *args: Any) -> Any:
+        found = []
+        for name in registry.available():
+            with floatx("float64"), registry.use_backend(name, "cpu"), warnings.catch_warnings():
+                warnings.filterwarnings("error", message="This step runs eagerly")
+                db.utils.set_random_seed(0)
+                found.append(program(db, *args))
+                got = numbers(found[-1])
+            compare_all(got, numbers(found[0]), RUN["float64"], f"{program.__name__} on {name}")
+        return found[0]
+
+    return run
+
+
+@pytest.fixture
+def agree_with_keras(agree: Program) -> Program:
+    """As `agree`, and Keras finds the same; in float32 where it has convolutions, whose gradient
+    torch does not have for float64 in the layout of Keras.
+    """
+    keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
+
+    def run(program: Program, *args: Any, dtype: str = "float64") -> Any:
+        found = agree(program, *args)
+        with floatx(dtype), registry.use_backend("numpy"):
+            ours = found if dtype == "float64" else program(db, *args)
+        before = keras.config.floatx()
+        keras.config.set_floatx(dtype)
+        try:
+            theirs = program(keras, *args)
+        finally:
+            keras.config.set_floatx(before)
+        ours, theirs = tree.flatten(ours), tree.flatten(theirs)
+        assert len(ours) == len(theirs)
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            np.testing.assert_allclose(a, _array(b), err_msg=f"result {i}", **OF_KERAS[dtype])
+        return found
+
+    return run
+
+
+def _array(x: Any) -> np.ndarray:
+    return np.asarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+
+
+@pytest.fixture
+def start() -> Callable[[Any], None]:
+    """Gives a model the same weights in each library."""
+
+    def start(model: Any, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        model.set_weights([rng.uniform(0.05, 0.5, w.shape) * rng.choice([-1, 1], w.shape)
+                           if w.ndim > 1 else np.full(w.shape, 0.1) + (w if w.any() else 0)
+                           for w in model.get_weights()])  # fmt: skip
+
+    return start
+
+
+@pytest.fixture
+def slopes() -> Callable[..., Any]:
+    """`slopes(library, function, variables)`: (value, gradients), by what each library has."""
+
+    def slopes(library: Any, function: Callable[[], Any], variables: list[Any]) -> Any:
+        if library is db:
+            return db.gradients(function, variables)
+        import torch
+
+        value = function()
+        leaves = [getattr(v, "value", v) for v in variables]
+        return value, torch.autograd.grad(value, leaves)
+
+    return slopes
+
+
+@pytest.fixture
+def slope_by_input() -> Callable[..., Any]:
+    """`slope_by_input(library, function, x)`: a gradient that can be differentiated again."""
+
+    def slope(library: Any, function: Callable[[Any], Any], x: Any) -> Any:
+        if library is db:
+            return db.grad(function)(x)
+        import torch
+
+        x = x.detach().requires_grad_(True) if not x.requires_grad else x
+        return torch.autograd.grad(function(x), x, create_graph=True)[0]
+
+    return slope
