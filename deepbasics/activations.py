@@ -4,9 +4,10 @@ Their values and their derivatives at kinks are those of the ops of the same nam
 `softmax` leave a note of their input, from which a crossentropy is computed (`deepbasics.logits`).
 """
 
+import warnings
 from typing import Any
 
-from deepbasics import logits, ops
+from deepbasics import legacy, logits, ops
 from deepbasics.lookup import Lookup
 from deepbasics.ops import (
     celu,
@@ -71,6 +72,12 @@ def softmax(x: Any, axis: int = -1) -> Any:
     [[0.0, 0.0, 1.0]]
     """
     x = ops.convert_to_tensor(x)
+    if x.shape and x.shape[axis] == 1:
+        warnings.warn(
+            f"softmax over an axis of length 1 (of shape {tuple(x.shape)}) is 1 whatever it gets. "
+            "One unit goes with a sigmoid.",
+            stacklevel=legacy.level_of_caller(),
+        )
     y = ops.softmax(x, axis=axis)
     # The note is for a loss over the last axis.
     return logits.remember(y, "softmax", x) if axis in (-1, len(x.shape) - 1) else y

@@ -1,5 +1,6 @@
-"""The few exception classes, the sentence for an unknown name, and the check of a count."""
+"""The few exception classes, the sentence for an unknown name, and the checks of numbers."""
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -57,6 +58,17 @@ def unknown(kind: str, name: object, valid: Iterable[str]) -> ValueError:
     return ValueError(
         f"Unknown {kind} {name!r}.{nearest(str(name), names)} Known: {', '.join(names)}."
     )
+
+
+def as_fraction(name: str, value: Any, meaning: str) -> float:
+    """`value` as a float in [0, 1]. Raises ValueError otherwise; the message says what it means."""
+    try:
+        fraction = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        fraction = math.nan
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"{name} must be in [0, 1], {meaning}; got {value!r}.")
+    return fraction
 
 
 def as_count(name: str, value: Any, default: Any = _NEEDED, least: int = 1) -> Any:

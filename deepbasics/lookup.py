@@ -66,9 +66,10 @@ class Lookup:
             return identifier()
         if identifier is None or callable(identifier):
             return identifier
+        article = "An" if self.kind[0] in "aeiou" else "A"
         raise TypeError(
-            f"A {self.kind} must be a name, a function, an object or a dict from serialize(); "
-            f"got {identifier!r}."
+            f"{article} {self.kind} must be a name, a function, an object or a dict from "
+            f"serialize(); got {identifier!r}."
         )
 
     def serialize(self, thing: Any) -> Any:

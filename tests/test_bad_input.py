@@ -1,8 +1,5 @@
 """Bad input gets a clear error, and nothing is lost: weights and optimizer stay as they were."""
 
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -44,7 +41,8 @@ def refused(made, message, error=ValueError):
     before = state(made)
     with pytest.raises(error, match=message):
         yield
-    for a, b in zip(before, state(made), strict=True):
+    # Not strict: an optimizer that was new may have made its slots.
+    for a, b in zip(before, state(made), strict=False):
         np.testing.assert_array_equal(a, b)
 
 
@@ -90,7 +88,13 @@ def test_a_layer_on_its_own_names_both_widths(backend):
     [
         (IDS + 1, r"class ids from 1 to 3; an output of width 3 has the classes 0 to 2"),
         (IDS - 1, r"class ids from -1 to 1"),
-        (IDS * 5, r"Give the last layer 11 units"),
+        (IDS * 5, r"Give the last layer 11 units, or number the 3 classes anew"),
+        (IDS + 0.5, r"labels that are not whole numbers, the first in row 0"),
+        (
+            np.eye(4)[IDS],
+            r"labels of shape \(20, 4\); it expects integer class ids of shape \(20,\)",
+        ),
+        (IDS[:, None, None], r"labels of shape \(20, 1, 1\)"),
     ],
 )
 def test_class_ids_out_of_range(backend, labels, message):
@@ -116,6 +120,35 @@ def test_labels_wider_than_the_output(backend):
     assert_fit_refuses(model("mse", 1, None), X, X[:, :2], "the shapes must be equal")
 
 
+def test_crossentropy_over_a_single_class(backend):
+    made = model("mse", 1, "sigmoid")
+    made.compile("sgd", CATEGORICAL)
+    assert_fit_refuses(made, X, BINARY, "Two classes go with one unit, a sigmoid and loss=")
+    made.compile("sgd", SPARSE)
+    assert_fit_refuses(made, X, BINARY, 'goes with "binary_crossentropy" and a sigmoid')
+
+
+def test_a_softmax_of_one_unit_says_that_it_is_1(backend):
+    made = db.Sequential([db.Input((4,)), layers.Dense(1, activation="softmax")])
+    with pytest.warns(UserWarning, match="is 1 whatever it gets. One unit goes with a sigmoid"):
+        made.predict(X, verbose=0)
+
+
+def test_metrics_that_do_not_go_with_the_labels(backend):
+    made = model()
+    for metric in ("mae", "binary_accuracy", "categorical_accuracy", "auc", db.metrics.Precision()):
+        made.compile("adam", SPARSE, metrics=[metric])
+        assert_fit_refuses(made, X, IDS, r"labels of shape \(20,\) and predictions of shape")
+
+
+def test_a_loss_that_leaves_the_backend(backend):
+    made = model("mse", 1, None)
+    made.compile("adam", lambda y, p: db.ops.mean(y))
+    assert_fit_refuses(made, X, BINARY, "no gradient for any variable.*made of deepbasics.ops")
+    made.compile("adam", lambda y, p: None)
+    assert_fit_refuses(made, X, BINARY, "Cannot make a tensor of NoneType", TypeError)
+
+
 def test_nan_labels(backend):
     y = X[:, :1].copy()
     y[3] = np.nan
@@ -137,10 +170,21 @@ def test_missing_labels(backend):
         ([[1, 2, 3, 4]] * 19 + [[1, 2, 3]], "x is a ragged list"),
         (np.float32(3), "x is a single number"),
         ("data.csv", "x has dtype"),
-        (np.array([[1j, 2, 3, 4]] * 20), "x has dtype complex128"),
+        (np.array([[1j, 2, 3, 4]] * 20), r"x has dtype complex128.*Take \.real"),
         (None, "x is missing"),
+        (X.astype(str), "The text looks like numbers: convert it with np.asarray"),
+        (X.astype("datetime64[D]"), r"datetime64\[D\].*Convert times first"),
+        (X.astype("timedelta64[D]"), r"timedelta64\[D\].*Convert times first"),
+        (np.zeros(20, [("a", "f4"), ("b", "f4")]), "structured_to_unstructured"),
+        ([[1, 2, 3, None]] * 20, "x misses 20 of its 80 values"),
+        (np.ma.masked_array(X, X > 0), "x is a masked array that hides"),
+        ({1, 2}, "x is a set"),
+        (b"data", "x has dtype"),
+        (lambda: X, "x is a function.*Call it"),
+        (list(X), r"takes inputs of shape|np\.stack\(x\)"),
+        (np.array([np.zeros(4)] * 19 + [np.zeros(3)], dtype=object), "array of objects"),
     ],
-    ids=["strings", "objects", "ragged", "scalar", "text", "complex", "none"],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_inputs_that_are_no_numbers(backend, x, message):
     made = model()
@@ -159,6 +203,44 @@ def test_text_columns_are_named(backend):
     frame = pandas.DataFrame({"age": [1.0] * 20, "town": ["x"] * 20})
     with refused(made := model(), "columns that are not numbers: town"):
         made.fit(frame, IDS, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda p: p.Categorical([0, 1] * 10),
+        lambda p: p.to_datetime(["2020-01-01"] * 20),
+        lambda p: p.to_datetime(["2020-01-01"] * 20, utc=True),
+        lambda p: p.to_timedelta([1] * 20, unit="D"),
+    ],
+    ids=["category", "time", "time with zone", "duration"],
+)
+def test_columns_that_pandas_would_make_objects_of_are_named(backend, column):
+    pandas = pytest.importorskip("pandas", reason="pandas is an extra")
+    frame = pandas.DataFrame({"a": X[:, 0], "when": column(pandas)})
+    with refused(made := model(), "columns that are not numbers: when"):
+        made.fit(frame, IDS, verbose=0)
+
+
+def test_missing_values_of_pandas_are_counted(backend):
+    pandas = pytest.importorskip("pandas", reason="pandas is an extra")
+    made = model()
+    whole = pandas.DataFrame({c: pandas.array([1, 2, None, 4] * 5, "Int64") for c in "abcd"})
+    with refused(made, "x misses 20 of its 80 values"):
+        made.fit(whole, IDS, verbose=0)
+    with refused(made, "(misses|NaN or infinite in) 5 of (its )?20"):
+        made.fit(X, whole["a"], verbose=0)
+    floats = pandas.DataFrame(X)
+    floats.iloc[3, 1] = None
+    with refused(made, "x is NaN or infinite in 1 of 20 rows, the first is row 3"):
+        made.fit(floats, IDS, verbose=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_inputs_of_which_the_weights_would_become_nan(backend, value):
+    x = X.astype("float64")
+    x[5, 2] = value
+    assert_fit_refuses(model(), x, IDS, "x is NaN or infinite in 1 of 20 rows, the first is row 5")
 
 
 @pytest.mark.parametrize("empty", [np.zeros((0, 4)), [], {}], ids=["array", "list", "dict"])
@@ -202,9 +284,22 @@ def test_validation_data_are_checked_before_training(backend):
         assert_fit_refuses(made, X, IDS, message, validation_data=validation)
 
 
-def test_a_bad_batch_in_the_middle_is_not_trained_on(backend):
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ((X[10:], IDS[10:] + 7), "class ids from"),
+        ((X[:0], IDS[:0]), "The data are empty"),
+        ((X[:, :3], IDS), "takes inputs of shape"),
+        ((X, IDS[:3]), "differ in their number of rows"),
+        ((X * np.nan, IDS), "x is NaN or infinite in 20 of 20 rows"),
+        ((X, IDS, np.ones(20), 1), "A batch has 4 parts"),
+        ((X[0], IDS[0]), "y is a single number"),
+    ],
+    ids=["labels", "empty", "width", "lengths", "nan", "parts", "rows"],
+)
+def test_a_bad_batch_in_the_middle_is_not_trained_on(backend, bad, message):
     made = model()
-    good, bad = (X[:10], IDS[:10]), (X[10:], IDS[10:] + 7)
+    good = (X[:10], IDS[:10])
     seen = []
 
     def batches():
@@ -212,7 +307,7 @@ def test_a_bad_batch_in_the_middle_is_not_trained_on(backend):
         seen.append(state(made))
         yield bad
 
-    with pytest.raises(ValueError, match="class ids from"):
+    with pytest.raises(ValueError, match=message):
         made.fit(batches(), verbose=0)
     for a, b in zip(seen[0], state(made), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -221,7 +316,7 @@ def test_a_bad_batch_in_the_middle_is_not_trained_on(backend):
 # arguments ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0, -3, 2.5, "many", True, float("nan")])
+@pytest.mark.parametrize("value", [0, -3, 2.5, "32", True, float("nan"), float("inf"), [32]])
 def test_batch_sizes_that_are_none(backend, value):
     assert_fit_refuses(
         model(), X, IDS, "batch_size must be a positive integer; got", batch_size=value
@@ -240,6 +335,22 @@ def test_a_batch_larger_than_the_data_is_the_data(backend):
     [
         ({"epochs": -1}, "epochs must be an integer of at least 0"),
         ({"epochs": 1.5}, "epochs must be an integer"),
+        ({"epochs": None}, "epochs must be an integer"),
+        ({"epochs": "3"}, "epochs must be an integer"),
+        ({"initial_epoch": -1}, "initial_epoch must be an integer of at least 0"),
+        ({"validation_split": 20}, "validation_split must lie strictly between 0 and 1"),
+        ({"validation_split": "0.2"}, "validation_split must lie strictly between 0 and 1"),
+        ({"validation_split": float("nan")}, "validation_split must lie strictly between"),
+        ({"shuffle": None}, 'shuffle must be True, False or "batch"'),
+        ({"class_weight": "balanced"}, "class_weight must be a dict"),
+        ({"class_weight": {"cat": 1.0}}, "class_weight must be a dict from class id"),
+        ({"class_weight": {0: None}}, "class_weight must be a dict from class id"),
+        ({"class_weight": {0: float("nan")}}, "class_weight must be a dict from class id"),
+        ({"sample_weight": {0: 1.0, 1: 2.0}}, "from class id to weight goes into class_weight"),
+        ({"sample_weight": np.full(20, np.nan)}, "sample_weight is NaN or infinite in 20 of 20"),
+        ({"sample_weight": 2.0}, "sample_weight is a single number"),
+        ({"sample_weight": ["a"] * 20}, "sample_weight has dtype"),
+        ({"callbacks": "early"}, "'early', which is no Callback"),
         ({"steps_per_epoch": 0}, "steps_per_epoch must be a positive integer"),
         ({"validation_split": 1.0}, "validation_split must lie strictly between 0 and 1"),
         ({"validation_split": 0.01}, "leaves 19 for training|leaves 20 for training"),
@@ -272,6 +383,8 @@ def test_weights_of_the_wrong_shape(backend):
         made.fit(X, IDS, sample_weight=np.ones((20, 3)), verbose=0)
     with refused(made, "has weights of shapes"):
         made.set_weights(made.get_weights()[:-1])
+    with refused(made, "set_weights takes a list of arrays", TypeError):
+        made.set_weights(None)
     with refused(made, "not built yet"):
         layers.Dense(3).set_weights([np.zeros((2, 3))])
 
@@ -314,69 +427,6 @@ def test_a_model_without_layers(backend):
         made.pop()
 
 
-# unknown names ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: layers.Dense(3, activation="sofmax"),
-            "activation 'sofmax'. Did you mean 'softmax'",
-        ),
-        (lambda: layers.Dense(3, kernel_initializer="glorot"), "initializer 'glorot'"),
-        (
-            lambda: layers.Dense(3, kernel_regularizer="l1l3"),
-            "regularizer 'l1l3'. Did you mean 'l1l2'",
-        ),
-        (lambda: layers.Dense(3, kernel_constraint="nonnegg"), "constraint 'nonnegg'. Did you"),
-        (lambda: model().compile("adm", "mse"), "optimizer 'adm'. Did you mean 'adam'"),
-        (lambda: model().compile("adam", "msee"), "loss 'msee'. Did you mean 'mse'"),
-        (lambda: model().compile("adam", "mse", metrics=["acuracy"]), "Did you mean 'accuracy'"),
-        (
-            lambda: layers.deserialize({"class_name": "Dens", "config": {}}),
-            "layer 'Dens'. Did you mean 'Dense'",
-        ),
-        (lambda: db.set_backend("tourch"), "backend 'tourch'. Did you mean 'torch'"),
-        (lambda: db.config.set_floatx("float23"), "floatx 'float23'. Did you mean 'float"),
-        (lambda: model().get_layer("dense_99"), "has no layer 'dense_99'. It has:"),
-    ],
-)
-def test_unknown_names_suggest_the_nearest(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()
-
-
-@pytest.mark.parametrize(
-    ("look", "message"),
-    [
-        (lambda: layers.Dens, "Did you mean 'Dense'"),
-        (lambda: db.Sequental, "Did you mean 'Sequential'"),
-        (lambda: db.backend.meam, "Did you mean 'mean'"),
-    ],
-)
-def test_unknown_attributes_suggest_the_nearest(look, message):
-    with pytest.raises(AttributeError, match=message):
-        look()
-
-
-def test_what_is_no_layer():
-    with pytest.raises(TypeError, match="Make an instance of it"):
-        db.Sequential([layers.Flatten])
-    with pytest.raises(TypeError, match="Sequential takes a list of layers"):
-        db.Sequential(layers.Dense(1))
-    with pytest.raises(TypeError, match="Sequential takes layers; got 'Dense'"):
-        db.Sequential(["Dense"])
-    with pytest.raises(ValueError, match="has a layer named 'a' already"):
-        db.Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")])
-
-
-@pytest.mark.parametrize("units", [0, -1, 2.5, True, "3", None])
-def test_units_that_are_no_width(units):
-    with pytest.raises(ValueError, match="units must be a positive integer"):
-        layers.Dense(units)
-
-
 # what is good after all ---------------------------------------------------------------------------
 
 
@@ -385,6 +435,45 @@ def test_float64_data_go_into_a_float32_model_quietly(backend):
     made.fit(X.astype("float64"), IDS, verbose=0)
     assert made.predict(X.astype("float64"), verbose=0).dtype == np.float32
     assert all(w.dtype == np.float32 for w in made.get_weights())
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        np.asfortranarray,
+        lambda a: np.ascontiguousarray(a[::-1])[::-1],
+        lambda a: np.lib.stride_tricks.as_strided(a, writeable=False),
+        lambda a: a.astype(">f8" if a.ndim > 1 else ">i8"),
+        lambda a: a.astype("longdouble") if a.ndim > 1 else a.astype("uint8"),
+        lambda a: np.ma.masked_array(a),
+        lambda a: a.astype(object),
+        lambda a: a.tolist(),
+        lambda a: tuple(map(tuple, a.tolist())) if a.ndim > 1 else tuple(a.tolist()),
+        lambda a: a if a.ndim > 1 else a[:, None],
+        lambda a: a if a.ndim > 1 else a.astype("float64"),
+    ],
+    ids=[
+        "fortran",
+        "negative",
+        "locked",
+        "swapped",
+        "long",
+        "masked",
+        "objects",
+        "lists",
+        "tuples",
+        "column",
+        "floats",
+    ],
+)
+def test_the_form_of_the_data_changes_nothing(backend, form):
+    made, expected = model(), model()
+    expected.set_weights(made.get_weights())
+    for one, x, y in ((made, form(X), form(IDS)), (expected, X, IDS)):
+        one.compile("sgd", SPARSE)
+        one.fit(x, y, shuffle=False, verbose=0)
+    for a, b in zip(made.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_after_an_error_the_model_trains_as_if_nothing_had_been(backend):
@@ -404,64 +493,3 @@ def test_labels_that_were_wrong_first_leave_no_trace_in_the_metrics(backend):
     with pytest.raises(ValueError, match="to_categorical"):
         made.fit(X, IDS, verbose=0)
     assert 0 <= made.fit(X, ONE_HOT, verbose=0).history["accuracy"][0] <= 1
-
-
-# the environment ----------------------------------------------------------------------------------
-
-WITHOUT_TORCH = """
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-sys.meta_path.insert(0, Blocker())
-"""
-USE = "import deepbasics as db; db.layers.Dense(1)([[1.0]])"
-
-
-def last_line(code, **environment):
-    """The last line on stderr of a Python that runs `code`."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("DEEPBASICS_")}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**kept, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    return done.stderr.strip().splitlines()[-1]
-
-
-def test_the_torch_backend_without_torch():
-    said = last_line(WITHOUT_TORCH + USE, DEEPBASICS_BACKEND="torch")
-    assert 'Backend "torch" needs torch, which is not installed' in said
-    assert 'pip install "deepbasics[torch]"' in said
-    assert "Available here: numpy" in said
-
-
-def test_a_gpu_that_is_not_there():
-    pytest.importorskip("torch", reason="torch is an extra")
-    said = last_line(USE, DEEPBASICS_DEVICE="cuda", CUDA_VISIBLE_DEVICES="")
-    assert "Device 'cuda' is not available" in said
-    assert "Usable here: cpu" in said
-
-
-def test_a_gpu_without_torch():
-    said = last_line(WITHOUT_TORCH + USE, DEEPBASICS_DEVICE="cuda")
-    assert 'Backend "torch" needs torch' in said
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "message"),
-    [
-        ("DEEPBASICS_BACKEND", "nunpy", "DEEPBASICS_BACKEND 'nunpy'. Did you mean 'numpy'"),
-        ("DEEPBASICS_FLOATX", "float23", "DEEPBASICS_FLOATX 'float23'. Did you mean 'float"),
-        ("DEEPBASICS_DEVICE", "gpu", "Unknown device 'gpu'. Usable here: cpu"),
-        ("DEEPBASICS_SEED", "abc", "DEEPBASICS_SEED must be an integer; it is 'abc'"),
-    ],
-)
-def test_environment_variables_name_what_they_take(variable, value, message):
-    if variable == "DEEPBASICS_DEVICE":
-        pytest.importorskip("torch", reason="torch is an extra")
-    assert message in last_line(USE, **{variable: value})

@@ -83,8 +83,10 @@ def get(name: str | Backend | None = None, device: str | None = None) -> Backend
     """
     if name is None and device is None:
         return active()
-    if not isinstance(name, str) and name is not None:
+    if hasattr(name, "allocate"):
         return name
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f'A backend is a name, such as "torch" or "cuda:1"; got {name!r}.')
     name = name or active().name
     if name.split(":")[0] in ("cpu", "cuda", "mps"):
         device, name = name, "numpy" if name == "cpu" and active().name == "numpy" else "torch"

@@ -24,7 +24,10 @@ class ProgbarLogger(Callback):
 
     def set_params(self, params: dict) -> None:
         super().set_params(params)
-        self.verbose = 1 if params["verbose"] == "auto" else params["verbose"]
+        verbose = params["verbose"]
+        if verbose != "auto" and not isinstance(verbose, int):
+            raise ValueError(f'verbose must be "auto", 0, 1 or 2; got {verbose!r}.')
+        self.verbose = 1 if verbose == "auto" else verbose
         self.epochs = params.get("epochs", 1)
         self.target = params["steps"]
 

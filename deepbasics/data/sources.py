@@ -1,5 +1,6 @@
 """Sources of batches: arrays in memory, or anything that yields batches."""
 
+import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -202,9 +203,12 @@ def _length(data: Any) -> int | None:
 
 
 def _parts(batch: Any) -> tuple[Any, ...]:
-    if isinstance(batch, (tuple, list)) and len(batch) <= 3:
-        return tuple(batch)
-    return (batch,)
+    if isinstance(batch, tuple) and len(batch) > 3:
+        raise ValueError(
+            f"A batch has {len(batch)} parts; it must be x, (x, y) or (x, y, sample_weight). "
+            "Several inputs are a list within it."
+        )
+    return tuple(batch) if isinstance(batch, (tuple, list)) and len(batch) <= 3 else (batch,)
 
 
 def _call(data: Any, hook: str) -> None:
@@ -221,8 +225,11 @@ def _warn_if_short(count: int, expected: int | None) -> None:
         )
 
 
+_NO_BATCHES = (list, tuple, dict, str, bytes, set, frozenset, io.IOBase)
+
+
 def is_batches(x: Any) -> bool:
     """Whether `x` yields batches, rather than being the data."""
-    if hasattr(x, "shape") or isinstance(x, (list, tuple, dict, str)) or hasattr(x, "to_numpy"):
+    if hasattr(x, "shape") or isinstance(x, _NO_BATCHES) or hasattr(x, "to_numpy"):
         return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))

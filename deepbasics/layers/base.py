@@ -23,7 +23,7 @@ from deepbasics.backends import registry
 from deepbasics.layers import input_spec, scope, signatures
 from deepbasics.layers.own_state import OwnState
 from deepbasics.layers.parts import PLAIN, Parts
-from deepbasics.layers.shapes import map_shapes, shapes_of
+from deepbasics.layers.shapes import batch_shape_of, map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
 from deepbasics.variables import Variable, autocast
@@ -97,11 +97,9 @@ class Layer(OwnState):
         self._called_losses: list[Any] = []
         self._said_lost = False
         self._inbound_nodes: list[symbolic.Node] = []
-        whole = batch_input_shape or batch_shape
-        if whole is None and input_shape is not None:
-            shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-            whole = (batch_size, *shape)
-        self.batch_input_shape: Shape | None = None if whole is None else tuple(whole)
+        self.batch_input_shape: Shape | None = batch_shape_of(
+            type(self).__name__, batch_input_shape or batch_shape, input_shape, batch_size
+        )
 
     @property
     def compute_dtype(self) -> str:
@@ -292,6 +290,11 @@ class Layer(OwnState):
         """Set all weights. Raises ValueError, and changes nothing, unless number and shapes
         agree.
         """
+        if not isinstance(weights, (list, tuple)):
+            given = type(weights).__name__
+            raise TypeError(
+                f"set_weights takes a list of arrays, as get_weights gives; got {given}."
+            )
         given = [np.asarray(w) for w in weights]
         wanted = self.weights
         shapes = [tuple(w.shape) for w in given]

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from deepbasics import activations, config, constraints, initializers, ops, regularizers
-from deepbasics.errors import as_count
+from deepbasics.errors import as_count, as_fraction
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.ops.shape import resolve_shape
 from deepbasics.random import SeedGenerator, dropout
@@ -171,10 +171,9 @@ class Dropout(Layer):
         self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"Dropout: rate must be in [0, 1], the fraction dropped; got {rate}.")
-        self.rate, self.noise_shape, self.seed = float(rate), noise_shape, seed
-        self.seed_generator = SeedGenerator(seed) if rate > 0 else None
+        self.rate = as_fraction("Dropout: rate", rate, "the fraction dropped")
+        self.noise_shape, self.seed = noise_shape, seed
+        self.seed_generator = SeedGenerator(seed) if self.rate > 0 else None
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepbasics import ops, regularizers
+from deepbasics.errors import as_fraction
 from deepbasics.layers import settings
 from deepbasics.layers.base import Layer, Shape
 from deepbasics.layers.spatial import Spatial
@@ -36,12 +37,9 @@ class _Noise(Layer):
 
     def set_rate(self, rate: float, seed: int | None) -> None:
         """Keep the rate, checked, and the seed."""
-        if not 0 <= rate <= 1:
-            raise ValueError(
-                f"{type(self).__name__}: rate must be in [0, 1], the fraction dropped; got {rate}."
-            )
-        self.rate, self.seed = float(rate), seed
-        self.seed_generator = SeedGenerator(seed) if rate > 0 else None
+        where = f"{type(self).__name__}: rate"
+        self.rate, self.seed = as_fraction(where, rate, "the fraction dropped"), seed
+        self.seed_generator = SeedGenerator(seed) if self.rate > 0 else None
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The inputs, with noise if `training`."""

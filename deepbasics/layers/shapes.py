@@ -1,6 +1,7 @@
 """Shapes of one tensor or of a nest: a shape is a tuple, or a list of lengths and None."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from deepbasics import tree
@@ -14,6 +15,27 @@ def shapes_of(tensors: Any) -> Any:
     if isinstance(tensors, dict):
         return {k: shapes_of(t) for k, t in tensors.items()}
     return None if tensors is None else tuple(tensors.shape)
+
+
+def batch_shape_of(
+    where: str, whole: Any, shape: Any, batch_size: int | None
+) -> tuple[int | None, ...] | None:
+    """The shape with the batch in front: as given, or made of one without; None for neither.
+
+    ValueError for what is no length.
+    """
+    if whole is None and shape is not None:
+        alone = isinstance(shape, (int, float, str))
+        whole = (batch_size, *((shape,) if alone else shape))
+    if whole is None:
+        return None
+    lengths = tuple(whole)
+    if not all(n is None or (isinstance(n, Integral) and n >= 1) for n in lengths):
+        raise ValueError(
+            f"{where}: the shape of an input is made of positive whole numbers, and None for any "
+            f"length, such as (784,); got {lengths!r}."
+        )
+    return tuple(n if n is None else int(n) for n in lengths)
 
 
 def is_shape(value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Labels are looked at once, before training, so that a mistake gets a sentence and not a NaN."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ _RANGES = {
     "squared_hinge": (-1.0, 1.0),
 }
 _ONE_HOT = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
+_ANEW = "np.unique(y, return_inverse=True)[1]"
 _SPARSE = "sparse_categorical_crossentropy"
 
 
@@ -35,9 +36,15 @@ def check_labels(loss: Any, y: np.ndarray, output_shape: tuple[int | None, ...])
         raise ValueError(
             f"{name} got labels of dtype {y.dtype}, for example {y.ravel()[:1].tolist()}; it "
             "expects numbers. Encode the labels first, for instance with "
-            "np.unique(y, return_inverse=True)."
+            "np.unique(y, return_inverse=True)[1]."
         )
     _check_finite(name, y)
+    if name in _ONE_HOT and output[-1:] == (1,):
+        raise ValueError(
+            f"{name} compares classes, and a model output of shape {_show(output)} has one alone.\n"
+            'Two classes go with one unit, a sigmoid and loss="binary_crossentropy"; more with as '
+            "many units and a softmax."
+        )
     if name == _SPARSE:
         _check_class_ids(loss, y, output)
     else:
@@ -45,17 +52,33 @@ def check_labels(loss: Any, y: np.ndarray, output_shape: tuple[int | None, ...])
         _check_range(name, y)
 
 
-def _check_finite(name: str, y: np.ndarray) -> None:
+class NotFinite(NamedTuple):
+    """How many rows of an array have NaN or infinity in them, and the first of them."""
+
+    count: int
+    row: int
+
+
+def not_finite(array: np.ndarray) -> NotFinite | None:
+    """The rows with NaN or infinity, None for none.
+
+    >>> not_finite(np.array([[1.0, 2.0], [np.nan, 3.0]]))
+    NotFinite(count=1, row=1)
+    """
     # The sum is one quick pass without a temporary; only a suspicious one is looked into.
     with np.errstate(all="ignore"):
-        if y.dtype.kind != "f" or np.isfinite(y.sum()):
-            return
-    finite = np.isfinite(y.reshape(len(y), -1)).all(axis=1)
-    if not finite.all():
-        row = int(finite.argmin())
+        if array.dtype.kind != "f" or np.isfinite(array.sum()):
+            return None
+    bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    return NotFinite(int(bad.sum()), int(bad.argmax())) if bad.any() else None
+
+
+def _check_finite(name: str, y: np.ndarray) -> None:
+    bad = not_finite(y)
+    if bad is not None:
         raise ValueError(
-            f"{name} got labels that are NaN or infinite in {int((~finite).sum())} of {len(y)} "
-            f"rows, the first is row {row}: {y[row]}. Drop or fill these rows before fit."
+            f"{name} got labels that are NaN or infinite in {bad.count} of {len(y)} rows, the "
+            f"first is row {bad.row}: {y[bad.row]}. Drop or fill these rows before fit."
         )
 
 
@@ -159,11 +182,13 @@ def _check_ids_fit(y: np.ndarray, classes: int) -> None:
     low, high = int(y.min()), int(y.max())
     if low >= 0 and high < classes:
         return
-    hint = f"Give the last layer {high + 1} units."
+    hint = f"Give the last layer {high + 1} units"
+    found = len(np.unique(y))
+    hint += f", or number the {found} classes anew with {_ANEW}." if found <= high else "."
     if classes == 1 and high < 2:
         hint = 'One output with two classes goes with "binary_crossentropy" and a sigmoid.'
     elif low < 0:
-        hint = "Renumber the classes with np.unique(y, return_inverse=True)."
+        hint = f"Number the classes anew with {_ANEW}."
     elif low == 1 and high == classes:
         hint = "Your classes start at 1: pass y - 1."
     raise ValueError(

@@ -27,6 +27,11 @@ class Compiled:
         weighted_metrics: Any = None,
     ) -> None:
         self.optimizer = optimizers.get(optimizer)
+        if not isinstance(self.optimizer, optimizers.Optimizer):
+            raise TypeError(
+                'An optimizer must be a name such as "adam", an Optimizer or a dict from '
+                f"serialize(); got {optimizer!r}."
+            )
         self.loss, self.loss_weights = loss, loss_weights
         self.metrics = [metrics] if _is_one(metrics) else metrics
         self.weighted_metrics = (
@@ -209,7 +214,6 @@ def per_output(given: Any, names: Sequence[str], what: str, lists: bool = False)
     else:
         found = [given] * len(names)
     if lists:
-        return [
-            list(f) if isinstance(f, (list, tuple)) else [] if f is None else [f] for f in found
-        ]
+        groups = [f if isinstance(f, (list, tuple)) else [f] for f in found]
+        return [[item for item in group if item is not None] for group in groups]
     return found

@@ -1,5 +1,6 @@
 """From what the user passes to `fit` to checked arrays in the dtypes that the model computes in."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,17 +9,48 @@ import numpy as np
 from deepbasics import config, tree
 from deepbasics.data import as_arrays, check_lengths
 from deepbasics.losses import check_labels
+from deepbasics.losses.labels import not_finite
 from deepbasics.models.compiled import per_output
 
 
 def as_data(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
     """(x, y, w) as nests of arrays of equal length; ValueError for what is no data."""
+    if isinstance(sample_weight, Mapping) and any(isinstance(k, int) for k in sample_weight):
+        raise ValueError(
+            "sample_weight has one weight per row; a dict from class id to weight goes into "
+            "class_weight."
+        )
     parts = {"x": as_arrays(x, "x"), "y": as_arrays(y, "y")}
     parts["sample_weight"] = as_arrays(sample_weight, "sample_weight")
     if parts["x"] is None:
         raise ValueError("x is missing: pass an array with one row per sample.")
     check_lengths(**parts)
     return tuple(parts.values())
+
+
+def check_finite(model: Any, x: Any) -> None:
+    """ValueError where rows of x are NaN or infinite, and the model makes such outputs of them.
+
+    After one step on them no weight would be a number any more. A model may take them, though.
+    """
+    for array in tree.flatten(x):
+        bad = not_finite(array)
+        if bad is None:
+            continue
+        row = tree.map(lambda a, at=bad.row: _with_nan(a[at : at + 1]), x)
+        with np.errstate(all="ignore"):
+            outputs = tree.flatten(model(row, training=False))
+        if any(not_finite(model.backend.numpy(y)) for y in outputs):
+            raise ValueError(
+                f"x is NaN or infinite in {bad.count} of {len(array)} rows, the first is row "
+                f"{bad.row}; the weights would become NaN. Drop or fill these rows before fit: "
+                "np.isfinite(x).all(axis=1) says which are good."
+            )
+
+
+def _with_nan(array: np.ndarray) -> np.ndarray:
+    """The array with NaN for infinities, which an activation may hide, but not its gradient."""
+    return np.where(np.isinf(array), np.nan, array) if array.dtype.kind == "f" else array
 
 
 def cast_inputs(model: Any, x: Any) -> Any:
@@ -31,7 +63,8 @@ def cast_inputs(model: Any, x: Any) -> Any:
 
     def cast(array: np.ndarray) -> np.ndarray:
         if all_floats or array.dtype.kind == "f":
-            return array.astype(model.dtype, copy=False)
+            with np.errstate(over="ignore"):  # what is infinite then is found by check_finite
+                return array.astype(model.dtype, copy=False)
         return array
 
     return tree.map(cast, x)
@@ -81,6 +114,13 @@ def weights(model: Any, w: Any) -> list[Any]:
     """The sample weights of each output, None where there are none."""
     names = model.flat_output_names()
     found = [w] * len(names) if isinstance(w, np.ndarray) else spread(w, names, "sample_weight")
+    for array in found:
+        bad = None if array is None else not_finite(array)
+        if bad is not None:
+            raise ValueError(
+                f"sample_weight is NaN or infinite in {bad.count} of {len(array)} rows, the first "
+                f"is row {bad.row}. Give such rows the weight 0 to leave them out."
+            )
     return [None if a is None else a.astype(model.dtype, copy=False) for a in found]
 
 
@@ -106,7 +146,12 @@ def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, flo
         raise ValueError("Give either class_weight or sample_weight, not both.")
     if not isinstance(y, np.ndarray):
         raise ValueError("class_weight works with one output; use sample_weight for several.")
-    if not isinstance(class_weight, Mapping):
+    try:
+        by_id = {int(class_id): float(weight) for class_id, weight in class_weight.items()}
+        plain = all(map(math.isfinite, by_id.values()))
+    except (AttributeError, TypeError, ValueError):
+        plain = False
+    if not plain:
         raise ValueError(
             f"class_weight must be a dict from class id to weight, such as {{0: 1.0, 1: 5.0}}; got "
             f"{class_weight!r}."
@@ -116,6 +161,6 @@ def with_class_weight(y: Any, sample_weight: Any, class_weight: Mapping[int, flo
     else:
         ids = np.rint(y[..., 0] if y.ndim > 1 else y)
     found = np.ones(ids.shape, config.floatx())
-    for class_id, weight in class_weight.items():
-        found[ids == int(class_id)] = weight
+    for class_id, weight in by_id.items():
+        found[ids == class_id] = weight
     return found

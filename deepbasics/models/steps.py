@@ -30,9 +30,10 @@ def train_step(model: Any, form: Any) -> Step:
         _, found, gradients = registry.active().gradients(scaled, weights)
         total, outputs, each, hidden = found
         masks.attach_each(outputs, hidden)  # a backend may give the outputs as new tensors
+        shown = _measured(model, total, each, x, y, outputs, w)  # a metric may refuse the labels
         with naming.at(model.optimizer.name):
             model.optimizer.apply(gradients, weights)
-        return _measured(model, total, each, x, y, outputs, w)
+        return shown
 
     return step
 

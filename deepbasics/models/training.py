@@ -119,7 +119,7 @@ class Training(Hooks, Instruments):
         """
         self._require_compiled("fit")
         epochs, initial_epoch = (
-            as_count(name, value, 0, least=0)
+            as_count(name, value, least=0)
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch))
         )
         due = _due(validation_freq)
@@ -164,13 +164,15 @@ class Training(Hooks, Instruments):
     def _epoch(self, source: Any, epoch: int, watch: Any, interrupt: interrupts.Interrupts) -> bool:
         """Train on each batch once; returns whether there was any."""
         self.between_batches("reset_metrics")
-        program, logs = self._program("train", source.structure), self._logs
+        program, logs = self._training_program(source), self._logs
         begin, end = watch.on_train_batch_begin, watch.on_train_batch_end
         count, watched, shown = -1, not watch.idle("train"), None
         run, filled = program, None
         for count, (_, batch) in enumerate(source.epoch(epoch)):
             if watched:
                 begin(count)
+                if self._moves != Variable.moves:  # a callback took the model elsewhere
+                    run = program = self._training_program(source)
             if batch is not filled or run is program:  # else the same buffers, filled anew
                 run, filled = program.ready(batch), batch
             shown = run(*batch)
@@ -189,6 +191,11 @@ class Training(Hooks, Instruments):
                 stacklevel=legacy.level_of_caller(),
             )
         return count >= 0
+
+    def _training_program(self, source: Any) -> Any:
+        """The step, with an optimizer for the weights that are trainable by now."""
+        self._build_optimizer()
+        return self._program("train", source.structure)
 
     def _logs(self) -> dict[str, Any]:
         return dict(sorted(self._results().items()))
@@ -213,15 +220,14 @@ class Training(Hooks, Instruments):
         if is_batches(x):
             _refuse_beside_batches(y=y, sample_weight=w, validation_split=split or None)
             source = BatchSource(
-                x, self._prepare_batch(class_weight), shuffle is True, next_key(), limit
+                x, self._prepare_batch(class_weight, True), shuffle is True, next_key(), limit
             )
         else:
             parts = inputs.as_data(x, y, w)
             if split and validation is None:
                 parts, validation = split_validation(parts, split)
-            source = ArraySource(
-                self._ready(*parts, class_weight), size, shuffle, next_key(), limit
-            )
+            parts = self._ready(*parts, class_weight, training=True)
+            source = ArraySource(parts, size, shuffle, next_key(), limit)
         if validation is not None:
             if not is_batches(validation):
                 validation = _triple(validation)
@@ -229,9 +235,11 @@ class Training(Hooks, Instruments):
         self._build_optimizer()
         return source, validation
 
-    def _prepare_batch(self, class_weight: Any = None) -> Callable[..., Any]:
+    def _prepare_batch(
+        self, class_weight: Any = None, training: bool = False
+    ) -> Callable[..., Any]:
         """What makes checked arrays of the batches of a generator."""
-        return lambda *batch: self._ready(*inputs.as_data(*batch), class_weight)
+        return lambda *batch: self._ready(*inputs.as_data(*batch), class_weight, training)
 
     def _evaluation_data(self, data: Any, batch_size: int, limit: int | None) -> Any:
         limit = as_count("steps", limit, None)
@@ -241,7 +249,9 @@ class Training(Hooks, Instruments):
         source.steps = min(limit or source.steps, source.steps)
         return source
 
-    def _ready(self, x: Any, y: Any, w: Any, class_weight: Any = None) -> tuple[Any, Any, Any]:
+    def _ready(
+        self, x: Any, y: Any, w: Any, class_weight: Any = None, training: bool = False
+    ) -> tuple[Any, Any, Any]:
         """Build whatever is not built, check the data against it, and cast them once.
 
         A step of a subclass gets the data as they are, but for their float dtype.
@@ -258,6 +268,8 @@ class Training(Hooks, Instruments):
         if self.compiled.build(names, [() if t is None else t.shape for t in y], shapes):
             self._programs, self._gathered = {}, False
         self._gather()
+        if training:
+            inputs.check_finite(self, x)
         return x, y, w
 
     def _build_optimizer(self) -> None:
@@ -434,7 +446,7 @@ class Training(Hooks, Instruments):
     ) -> Any:
         self._require_compiled(f"{kind}_on_batch")
         with self._settled() as backend:
-            parts = self._ready(*inputs.as_data(x, y, w), class_weight)
+            parts = self._ready(*inputs.as_data(x, y, w), class_weight, kind == "train")
             if kind == "train":
                 self._build_optimizer()
             self.between_batches("reset_metrics")

@@ -1,5 +1,6 @@
 """What an optimizer's constructor refuses, and why."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,14 +8,17 @@ import numpy as np
 
 
 def number(learning_rate: Any) -> float:
-    """A learning rate given as a Python or NumPy number; TypeError for anything else."""
+    """A learning rate given as a finite Python or NumPy number; an error for anything else."""
     array = np.asarray(learning_rate)
     if array.size != 1 or array.dtype.kind not in "fiu":
         raise TypeError(
             "learning_rate must be a number, a LearningRateSchedule or a function without "
             f"arguments; got {learning_rate!r}."
         )
-    return float(array.reshape(()))
+    rate = float(array.reshape(()))
+    if not math.isfinite(rate):
+        raise ValueError(f"learning_rate must be finite; with {rate} no weight stays a number.")
+    return rate
 
 
 def check(options: Mapping[str, Any]) -> None:

@@ -33,7 +33,10 @@ def in_order(
             )
     missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
     if len(missing) == len(variables):
-        raise ValueError(f"There is no gradient for any variable: {', '.join(missing)}.")
+        raise ValueError(
+            f"There is no gradient for any variable: {', '.join(missing)}. The loss must be made "
+            "of deepbasics.ops; what NumPy or Python computes from a tensor is a constant."
+        )
     if missing:
         warnings.warn(f"There is no gradient for {', '.join(missing)}.", stacklevel=4)
     by_id = {id(v): _tensor(g, v) for g, v in zip(grads, variables, strict=True)}

@@ -29,6 +29,13 @@ def _check_unit(**values: float) -> None:
             raise ValueError(f"{name} must lie in [0, 1], not {value}.")
 
 
+def _check_below_one(**values: float) -> None:
+    """Of averages that are divided by `1 - betaᵗ`."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, not {value}.")
+
+
 class SGD(Optimizer):
     """Gradient descent: `w -= lr * g`; with momentum `v = momentum * v - lr * g; w += v`.
 
@@ -175,6 +182,7 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        _check_below_one(beta_1=beta_1, beta_2=beta_2)
         self._set(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, amsgrad=amsgrad)
 
     def slot_groups(self) -> list[dict[str, float]]:
@@ -236,6 +244,7 @@ class Adamax(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        _check_below_one(beta_1=beta_1, beta_2=beta_2)
         self._set(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def slot_groups(self) -> list[dict[str, float]]:
@@ -271,6 +280,7 @@ class Nadam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        _check_below_one(beta_1=beta_1, beta_2=beta_2)
         self._set(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
         self.schedule_decay = schedule_decay
 
@@ -395,6 +405,7 @@ class Lamb(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
+        _check_below_one(beta_1=beta_1, beta_2=beta_2)
         self._set(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
 
     def slot_groups(self) -> list[dict[str, float]]:

@@ -123,10 +123,18 @@ def test_very_large_integers_become_floats(backend, value):
     assert made.predict([[value, 0, 0]], **QUIET).dtype == np.float32
 
 
-def test_nan_inputs_give_a_nan_loss_and_no_error(backend):
+def test_nan_inputs_are_for_models_that_make_numbers_of_them(backend):
     x = X.copy()
     x[3, 1] = np.nan
-    assert np.isnan(model().fit(x, Y, **QUIET).history["loss"][0])
+    made = model()
+    with pytest.raises(ValueError, match="x is NaN or infinite in 1 of .* rows, the first is row 3"):
+        made.fit(x, Y, **QUIET)
+    assert np.isnan(made.evaluate(x, Y, **QUIET)).any()
+
+    filled = db.layers.Lambda(lambda x: db.ops.where(db.ops.isnan(x), 0.0, x))
+    careful = db.Sequential([filled, *model().layers])
+    careful.compile("sgd", "mse")
+    assert np.isfinite(careful.fit(x, Y, **QUIET).history["loss"][0])
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16"])
