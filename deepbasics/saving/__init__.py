@@ -12,7 +12,6 @@ from deepbasics.saving.objects import deserialize_keras_object, serialize_keras_
 from deepbasics.saving.weights import load_weights, save_weights
 from deepbasics.saving.whole import (
     Saving,
-    clone_model,
     load_model,
     model_from_json,
     save_model,
@@ -22,7 +21,6 @@ from deepbasics.saving.whole import (
 __all__ = [
     "CustomObjectScope",
     "Saving",
-    "clone_model",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,29 +113,6 @@ def build(config: Any, safe_mode: bool = True) -> Any:
     if not model.built and shape:
         _call_on_zeros(model, shape)
     return model
-
-
-def clone_model(
-    model: Any,
-    input_tensors: Any = None,
-    clone_function: Callable[[Layer], Layer] | None = None,
-) -> Any:
-    """A model of the same layers with new weights.
-
-    `clone_function(layer)` gives the copy of each layer of a Sequential model; by default one made
-    from its config.
-    """
-    if input_tensors is not None:
-        raise ValueError("clone_model does not take input_tensors; call the clone on them.")
-    if clone_function is None:
-        return type(model).from_config(model.get_config())
-    stack = getattr(model, "_stack", None)
-    if stack is None:
-        raise ValueError("clone_function is for Sequential models; override get_config instead.")
-    copies = [
-        layer if isinstance(layer, layers.InputLayer) else clone_function(layer) for layer in stack
-    ]
-    return type(model)(copies, name=model.name)
 
 
 def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
