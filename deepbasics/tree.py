@@ -56,6 +56,8 @@ def _pack(tree: Any, leaves: Iterator[Any]) -> Any:
 
 def map(function: Callable[[Any], Any], tree: Any) -> Any:
     """A nest of the same form with `function` applied to each leaf."""
+    if not isinstance(tree, (list, tuple, dict)):
+        return function(tree)
     return pack_as(tree, [function(leaf) for leaf in flatten(tree)])
 
 

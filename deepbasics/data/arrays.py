@@ -29,6 +29,8 @@ def _is_arraylike(value: Any) -> bool:
 
 
 def _as_array(data: Any, name: str) -> np.ndarray:
+    if type(data) is np.ndarray and data.dtype.kind in "fiub" and data.ndim:
+        return data
     if hasattr(data, "detach") and hasattr(data, "cpu"):  # a torch tensor, without importing torch
         data = data.detach().cpu().numpy()
     if hasattr(data, "dtypes") and hasattr(data, "columns"):  # a DataFrame

@@ -35,8 +35,9 @@ class Parts:
         """Whether all lists and dicts hold what they held."""
         try:
             for container, held in self._inside:
-                now = container if isinstance(container, list) else list(container.values())
-                if now != held:  # in C, and by identity where a thing is the same
+                if type(container) is not list:
+                    container = _held_by(container)
+                if container != held:  # in C, and by identity where a thing is the same
                     return False
         except ValueError:  # two arrays were compared, so there is another one
             return False

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from deepbasics import masks, ops, tree
@@ -221,7 +222,7 @@ class Graph:
         """
         flat = self._in_order(x)
         return [
-            fitting(tensor, wanted, f"Model {self.name!r}, input {wanted.operation.name!r},")
+            fitting(tensor, wanted, partial(self._who, wanted))
             for tensor, wanted in zip(flat, self.inputs, strict=True)
         ]
 
@@ -253,6 +254,9 @@ class Graph:
             )
         return flat
 
+    def _who(self, wanted: SymbolicTensor) -> tuple[str, str]:
+        return f"Model {self.name!r}, input {wanted.operation.name!r},", ""
+
     def cast(self, tensors: Sequence[Any]) -> list[Any]:
         """The tensors in the dtypes of the inputs; their masks stay with them."""
         found = [ops.cast(x, t.dtype) for x, t in zip(tensors, self.inputs, strict=True)]
@@ -265,12 +269,15 @@ def single(nest: Any) -> Any:
     return nest[0] if isinstance(nest, (list, tuple)) and len(nest) == 1 else nest
 
 
-def fitting(x: Any, wanted: SymbolicTensor, who: str, where: str = "") -> Any:
+def fitting(x: Any, wanted: SymbolicTensor, who: Callable[[], tuple[str, str]]) -> Any:
     """`x`, a last axis of length 1 added or dropped as the input has it.
 
-    Raises ValueError where another axis has the wrong length, or the rank is wrong.
+    Raises ValueError where another axis has the wrong length, or the rank is wrong; `who` gives the
+    subject of its message, and what to add to it.
     """
     shape, given = wanted.shape, x.shape
+    if len(given) == len(shape) and given[1:] == shape[1:]:
+        return x
     if len(given) == len(shape) - 1 and shape[-1] == 1:
         x = x[..., None]
     elif len(given) == len(shape) + 1 and given[-1] == 1:
@@ -280,8 +287,9 @@ def fitting(x: Any, wanted: SymbolicTensor, who: str, where: str = "") -> Any:
     ):
         return x
     hint = " For a single row pass x[None]." if tuple(given) == shape[1:] else ""
+    subject, where = who()
     raise ValueError(
-        f"{who} takes inputs of shape {shape} (None is the batch, or any length); x has shape "
+        f"{subject} takes inputs of shape {shape} (None is the batch, or any length); x has shape "
         f"{tuple(given)}.{where}{hint}"
     )
 

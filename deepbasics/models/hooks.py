@@ -6,7 +6,6 @@ from deepbasics import logits, tree
 from deepbasics.backends import registry
 from deepbasics.layers.shapes import specs
 from deepbasics.losses.base import widened
-from deepbasics.metrics import Metric
 from deepbasics.models import inputs, steps
 from deepbasics.models.graph import single
 
@@ -83,7 +82,7 @@ class Hooks:
     def metrics(self) -> list[Any]:
         """The loss's and those given to `compile`, then those held by the model and its layers."""
         compiled = [] if self.compiled is None else self.compiled.trackers()
-        return [*compiled, *self._own_metrics()]
+        return [*compiled, *self._walked().metrics]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -99,10 +98,6 @@ class Hooks:
 
     def _compiled_metrics(self) -> list[Any]:
         return [] if self.compiled is None else self.compiled.trackers()
-
-    def _own_metrics(self) -> list[Metric]:
-        found = [m for layer in (self, *self.all_layers()) for m in layer._held(Metric)]
-        return list({id(m): m for m in found}.values())
 
     # how the loop asks ----------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Model: a layer that trains, tells about itself and moves between backends."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from deepbasics import masks, naming, registered, tree
@@ -8,6 +9,7 @@ from deepbasics.backends import registry
 from deepbasics.layers.base import Layer
 from deepbasics.layers.shapes import map_shapes, shapes_of, specs, without_batch
 from deepbasics.layers.signatures import parameters
+from deepbasics.metrics import Metric
 from deepbasics.models import graph_config, inputs
 from deepbasics.models.graph import Graph, single
 from deepbasics.models.legacy_methods import LegacyMethods
@@ -67,7 +69,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         self.backend = registry.active()
         self._programs: dict[Any, Any] = {}
         self._moves = 0
-        self._seen: Any = ((None, None), [])  # what all layers held when they were last walked
+        self._seen: Walk | None = None
         self._bound: list[Any] = []  # the storage that the programs work on
         self._gathered = False
         self._graph: Graph | None = None
@@ -158,12 +160,13 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     def all_layers(self) -> list[Layer]:
         """The layers in this model and in its layers, outermost first."""
-        own, below = self._seen
-        if not _is_as_seen(self, *own) or not all(_is_as_seen(*seen) for seen in below):
-            layers = list(_walk(self))
-            below = [(layer, layer._found, layer._graph) for layer in layers]
-            self._seen = (self._found, self._graph), below
-        return [layer for layer, *_ in below]
+        return self._walked().layers
+
+    def _walked(self) -> "Walk":
+        """All layers, and what was found on the way to them."""
+        if self._seen is None or not self._seen.is_current():
+            self._seen = Walk(self)
+        return self._seen
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or position. Raises ValueError naming those there are."""
@@ -380,7 +383,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         """All Variables that belong to the model: weights, optimizer, metrics, random counters."""
         found = [*self.weights, *(g.counter for g in self.seed_generators())]
         found += [v for optimizer in self._optimizers() for v in optimizer.variables]
-        metrics = [*self._compiled_metrics(), *self._own_metrics()]
+        metrics = [*self._compiled_metrics(), *self._walked().metrics]
         found += [v for metric in metrics for v in metric.variables]
         homes = [v.home.flat for v in found if v.home is not None]
         return list({id(v): v for v in (*homes, *found)}.values())
@@ -391,16 +394,32 @@ class Model(Training, LegacyMethods, Saving, Layer):
         return [*compiled, *self._held(Optimizer)]
 
 
-def _walk(layer: Layer) -> Iterator[Layer]:
-    """The layers in a layer and in these, outermost first."""
+class Walk:
+    """The layers within a layer, outermost first, as they were at one time."""
+
+    def __init__(self, top: Layer) -> None:
+        self.layers = list(_within(top))
+        self._found = [(layer, layer._found, layer._graph) for layer in (top, *self.layers)]
+        self._top = top
+
+    def is_current(self) -> bool:
+        """Whether all of them hold what they held."""
+        for layer, parts, graph in self._found:
+            if layer._found is not parts or layer._graph is not graph or not parts.is_current():
+                return False
+        return True
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """Those held in attributes, each once."""
+        found = [m for layer in (self._top, *self.layers) for m in layer._held(Metric)]
+        return list({id(m): m for m in found}.values())
+
+
+def _within(layer: Layer) -> Iterator[Layer]:
     for inner in layer.sublayers():
         yield inner
-        yield from _walk(inner)
-
-
-def _is_as_seen(layer: Layer, parts: Any, graph: Any) -> bool:
-    same = parts is not None and layer._found is parts and layer._graph is graph
-    return same and parts.is_current()
+        yield from _within(inner)
 
 
 def _size(variables: list[Variable]) -> text.Size:

@@ -149,12 +149,13 @@ class Sequential(Model):
             )
         if not self.layers:
             raise ValueError(f"Sequential model {self.name!r} has no layers; add some first.")
-        return leaves[0] if self._inputs_form is None else self._fitting(leaves[0])
+        form = self._inputs_form
+        return leaves[0] if form is None else fitting(leaves[0], form, self._who)
 
-    def _fitting(self, x: Any) -> Any:
+    def _who(self) -> tuple[str, str]:
         first = self.layers[0]
-        where = f" Its first layer is {first.name!r} ({type(first).__name__})."
-        return fitting(x, self._inputs_form, f"Sequential model {self.name!r}", where)
+        hint = f" Its first layer is {first.name!r} ({type(first).__name__})."
+        return f"Sequential model {self.name!r}", hint
 
     def flat_output_names(self) -> list[str]:
         """The name of the last layer."""

@@ -289,7 +289,7 @@ class Training(Hooks, Instruments):
 
     def _program(self, kind: str, structure: Any) -> Any:
         """The step of a kind as the backend runs it, kept until something it depends on changes."""
-        form = tree.map(lambda leaf: leaf is not None, structure)
+        form = tuple([tree.map(_is_there, part) for part in structure])
         frozen = tuple(layer.trainable for layer in self.all_layers())
         optimizers = self._optimizers() if kind == "train" else ()
         constants = tuple(optimizer.constants() for optimizer in optimizers)
@@ -454,6 +454,10 @@ class Training(Hooks, Instruments):
             self._shown = self._program(kind, parts)(*batch)
             found = self._results()
         return found if return_dict else _as_result(found)
+
+
+def _is_there(leaf: Any) -> bool:
+    return leaf is not None
 
 
 def _as_result(found: dict[str, Any]) -> Any:

@@ -280,8 +280,12 @@ def _in_one_shape(arg: Any, call: Call, enter: Callable[[Call], Call]) -> Any:
         return arg
     if arg.size == 1:
         return enter(Call("cell", CELL, [arg], {}, arg.dtype.type(0), call.place))
-    if call.size > SMALL:
+    if call.size > SMALL or (arg.size == call.size and arg.axes):
         return arg
+    if arg.size == call.size:
+        like = np.empty(call.shape, arg.dtype)
+        shape = {"shape": call.shape}
+        return enter(Call("reshape", RULES["reshape"], [arg], shape, like, call.place))
     like = np.broadcast_to(np.empty((), arg.dtype), call.shape)
     spread = Call("spread", SPREAD, [arg], {"shape": call.shape}, like, call.place)
     spread.axes = None

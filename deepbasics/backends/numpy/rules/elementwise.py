@@ -264,9 +264,14 @@ erf = primitive(
 )
 
 
+def minus_absolute(x):
+    """-|x|, of parts that formulas with exp(-|x|) have use for."""
+    return subtract(minimum(x, 0), maximum(x, 0))
+
+
 def _sigmoid(x):
     """Never overflows, and keeps the small values of a very negative x."""
-    return divide(exp(minimum(x, 0)), add(exp(negative(absolute(x))), 1))
+    return divide(exp(minimum(x, 0)), add(exp(minus_absolute(x)), 1))
 
 
 sigmoid = primitive(

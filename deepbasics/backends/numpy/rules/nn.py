@@ -3,13 +3,13 @@
 import numpy as np
 
 from deepbasics.backends.numpy.rules.elementwise import (
-    absolute,
     add,
     divide,
     exp,
     log,
     log1p,
     maximum,
+    minus_absolute,
     multiply,
     negative,
     promoted,
@@ -73,7 +73,7 @@ log_softmax = primitive(
 
 def _sigmoid_crossentropy(z, labels):
     outside = subtract(maximum(z, 0), multiply(z, labels))
-    return add(outside, log1p(exp(negative(absolute(z)))))
+    return add(outside, log1p(exp(minus_absolute(z))))
 
 
 sigmoid_crossentropy = primitive(  # -y log s(z) - (1 - y) log(1 - s(z)), elementwise
