@@ -149,6 +149,8 @@ def _holds_numbers(dtype: Any, column: Any) -> bool:
 
 def rows(name: str, data: Any) -> int:
     """The number of rows that all arrays in a nest share; ValueError if they differ."""
+    if type(data) is np.ndarray:
+        return len(data)
     arrays = [a for a in tree.flatten(data) if a is not None]
     counts = {len(a) for a in arrays}
     if len(counts) > 1:

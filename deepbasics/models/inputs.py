@@ -62,6 +62,8 @@ def cast_inputs(model: Any, x: Any) -> Any:
     all_floats = model.takes_floats()
 
     def cast(array: np.ndarray) -> np.ndarray:
+        if array.dtype == model.dtype:
+            return array
         if all_floats or array.dtype.kind == "f":
             with np.errstate(over="ignore"):  # what is infinite then is found by check_finite
                 return array.astype(model.dtype, copy=False)
