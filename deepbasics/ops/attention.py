@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import dtypes
 from deepbasics.ops.call import call, dtype_of, tensor
 from deepbasics.ops.creation import full
 from deepbasics.ops.elementwise import add, multiply, where
@@ -61,7 +62,7 @@ def dot_product_attention(
 
 def attention_weights(scores: Any, mask: Any = None, is_causal: bool = False) -> Tensor:
     """softmax(scores) over the last axis, of the places that the mask leaves."""
-    low = full((), -0.7 * float(np.finfo(dtype_of(scores)).max), dtype_of(scores))
+    low = full((), -0.7 * float(dtypes.finfo(dtype_of(scores)).max), dtype_of(scores))
     if is_causal:
         scores = where(np.tri(*scores.shape[-2:], dtype=bool), scores, low)
     return softmax(scores if mask is None else where(mask, scores, low))

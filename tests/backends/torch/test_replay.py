@@ -253,3 +253,40 @@ def test_a_tensor_reshaped_in_place_is_recorded_as_a_view():
     for n in range(4):
         x = torch.arange(6.0).reshape(2, 3) + n
         assert torch.equal(step(x), (x + 1).t()[None] * 2)
+
+
+def test_a_recurrence_predicts_with_the_kernel_for_no_gradients():
+    """torch's LSTM rounds differently where gradients are enabled, as they are around a replay."""
+    model = Sequential([layers.LSTM(4, input_shape=(5, 4))])
+    x = np.random.default_rng(0).normal(size=(23, 5, 4))
+    first, *others = [model.predict(x, verbose=0) for _ in range(4)]
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+    assert torch.is_grad_enabled()
+
+
+def test_gradients_are_enabled_or_not_after_a_replay_that_fails_as_before():
+    from deepbasics.backends import registry
+
+    step = registry.active().step(lambda x, i: ops.take(x, i, axis=0) * 2)
+    for _ in range(3):
+        step(torch.ones(3), torch.tensor([0]))
+    with pytest.raises(IndexError):
+        step(torch.ones(3), torch.tensor([7]))
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(20, 13, 6), (2, 36, 8), (3, 27, 25), (24, 33, 11)])
+def test_products_that_are_packed_round_as_they_do_alone(m, k, n):
+    """A product may take another path where its result does not begin at 16 bytes."""
+    from deepbasics.backends import registry
+
+    def pack(a, b):
+        parts = [ops.sum(a, axis=1)[:1] * 2.0, ops.reshape(a @ b, (-1,))]
+        return ops.concatenate(parts, 0) * 1.0
+
+    step = registry.active().step(pack)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = (torch.tensor(rng.normal(size=s), dtype=torch.float32) for s in ((m, k), (k, n)))
+        assert torch.equal(step(a, b), pack(a, b))

@@ -89,6 +89,12 @@ class Plan:
         same = all(_identical(self.tensors[i], self.tensors[index]) for i in shared)
         return not shared or (call.pointwise and same)
 
+    def rounds_alike(self, call: Call, memory: torch.Tensor) -> bool:
+        """Whether the call gives the same bits there as in memory of its own, which is aligned: a
+        product takes another path where its result is not.
+        """
+        return call.pointwise or spellings.name(call) == "sum" or memory.data_ptr() % 16 == 0
+
     def makers(self) -> dict[int, int]:
         """The position of the call that makes each tensor."""
         calls = enumerate(self.calls)
@@ -209,7 +215,8 @@ def _write_in_place(made: Plan) -> None:
         again = any(n > at and made.calls[n].writes for n in touched[memory])
         if between or again or not _alike(place, made.tensors[source]):
             continue
-        if made.may_write(made.calls[maker], target):
+        producer = made.calls[maker]
+        if made.may_write(producer, target) and made.rounds_alike(producer, place):
             made.place(source, place)
             dropped.add(at)
     made.calls = [call for at, call in enumerate(made.calls) if at not in dropped]
@@ -245,8 +252,10 @@ def _in_parts(made: Plan, call: Call) -> torch.Tensor | None:
         return None
     whole = _like(made.tensors[call.outs[0]])
     parts = whole.split([made.tensors[part.index].shape[0] for part in call.args[0]])
-    if whole.is_cuda and any(part.data_ptr() % 16 for part in parts):
-        return None  # a product that is written there could be another kernel's
+    makers = made.makers()
+    pairs = zip(parts, roots, strict=True)
+    if not all(made.rounds_alike(made.calls[makers[root]], part) for part, root in pairs):
+        return None
     for part, root in zip(parts, roots, strict=True):
         at = made.tensors[root]
         made.place(root, part.as_strided(at.shape, at.stride()))

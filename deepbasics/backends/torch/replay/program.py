@@ -3,9 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from deepbasics.backends.torch.replay import spellings
 from deepbasics.backends.torch.replay.plan import Plan
 from deepbasics.backends.torch.replay.record import Call, Ref, refs
+
+_GRADIENTS: dict[str, Any] = {
+    "is_grad_enabled": torch.is_grad_enabled,
+    "set_grad_enabled": torch._C._set_grad_enabled,
+}
 
 
 class _Names:
@@ -46,25 +53,38 @@ class _Names:
 def function(made: Plan, bare: bool = False) -> Callable[..., Any]:
     """The function of a plan, over the step's tensors; `bare`: of aten overloads alone."""
     names = _Names(made)
-    last = _last_lines(made)
-    lines = []
-    for at, call in enumerate(made.calls):
-        lines.append(_line(call, names, bare))
-        done = [names.local[i] for i in last.get(at, ()) if names.local.get(i, "x")[0] == "t"]
-        if done:
-            lines.append(f"del {', '.join(sorted(done))}")
-    lines.append(f"return {_result(made, names)}")
+    lines = _lines(made, names, bare)
     arguments = ", ".join(f"x{n}" for n in range(len(made.inputs)))
-    body = "\n        ".join(lines)
+    body = "\n            ".join(lines)
     source = (
-        f"def make({', '.join(names.held)}):\n    def step({arguments}):\n        {body}\n"
+        f"def make({', '.join(names.held)}):\n"
+        f"    def step({arguments}):\n"
+        "        before = is_grad_enabled()\n"
+        "        try:\n"
+        f"            {body}\n"
+        "        finally:\n"
+        "            set_grad_enabled(before)\n"
         "    return step\n"
     )
-    scope: dict[str, Any] = {}
+    scope = dict(_GRADIENTS)
     exec(compile(source, "<recorded torch step>", "exec"), scope)
     step = scope["make"](**names.held)
     step.source = source
     return step
+
+
+def _lines(made: Plan, names: _Names, bare: bool) -> list[str]:
+    """The calls, each with gradients enabled or not as they were, and what they have used up."""
+    last, enabled, lines = _last_lines(made), None, []
+    for at, call in enumerate(made.calls):
+        if call.grad is not enabled:
+            enabled = call.grad
+            lines.append(f"set_grad_enabled({enabled})")
+        lines.append(_line(call, names, bare))
+        done = [names.local[i] for i in last.get(at, ()) if names.local.get(i, "x")[0] == "t"]
+        if done:
+            lines.append(f"del {', '.join(sorted(done))}")
+    return [*lines, f"return {_result(made, names)}"]
 
 
 def _line(call: Call, names: _Names, bare: bool) -> str:

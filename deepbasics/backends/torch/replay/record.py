@@ -38,8 +38,9 @@ class Ref(NamedTuple):
 class Call:
     """One call: an aten overload, or a function of the host that is repeated as it is."""
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, form: Any) -> None:
+    def __init__(self, function: Any, args: Any, kwargs: Any, form: Any, grad: bool) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
+        self.grad = grad  # whether gradients were enabled: some kernels round differently then
         self.form = form  # what it returns: a Ref, or a nest of them
         self.outs = refs(form)
         self.single = type(form) is Ref
@@ -63,7 +64,7 @@ class Call:
         if not any(i in names for i in self.reads):
             return self
         given = substitute((self.args, self.kwargs), lambda ref: names.get(ref.index, ref))
-        return Call(self.function, *given, self.form)
+        return Call(self.function, *given, self.form, self.grad)
 
 
 @dataclass(eq=False)
@@ -110,7 +111,8 @@ class Recording:
     def append(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
         """Write a call down."""
         args, kwargs = references(args, self.ref), references(kwargs, self.ref)
-        call = Call(function, args, kwargs, references(result, self.make))
+        made = references(result, self.make)
+        call = Call(function, args, kwargs, made, torch.is_grad_enabled())
         given = {storage(self.tensors[i]) for i in self.inputs}
         if any(storage(self.tensors[i]) in given for i in call.writes):
             self.refuse(f"{function} writes into an argument of the step")
@@ -126,7 +128,8 @@ class Recording:
             self.refuse(f"{function} changes the shape of a tensor in place")
         else:
             as_view = getattr(as_view, function._overloadname)
-            self.calls.append(Call(as_view, given, kwargs, Ref(self._add(args[0]))))
+            made = Ref(self._add(args[0]))
+            self.calls.append(Call(as_view, given, kwargs, made, torch.is_grad_enabled()))
         return result
 
     def refuse(self, reason: str, expected: bool = False) -> None:

@@ -50,17 +50,17 @@ def with_scalars_as_tensors(call: Call, made: Any) -> Call:
     if dtype not in _EXACT:
         return call
     if call.function is aten.pow.Tensor_Scalar and scalar == 2 and dtype.is_floating_point:
-        return Call(aten.mul.Tensor, (tensor, tensor), {}, call.form)
+        return Call(aten.mul.Tensor, (tensor, tensor), {}, call.form, call.grad)
     if type(scalar) is not int and not (type(scalar) is float and dtype.is_floating_point):
         return call
     if call.function is aten.div.Tensor and not dtype.is_floating_point:
         return call
     if call.function is aten.rsub.Scalar:
         args: tuple[Any, ...] = (made.constant(scalar, dtype), tensor)
-        return Call(aten.sub.Tensor, args, {}, call.form)
+        return Call(aten.sub.Tensor, args, {}, call.form, call.grad)
     if call.function in _SCALAR:
         args = (tensor, made.constant(scalar, dtype))
-        return Call(_SCALAR[call.function], args, {}, call.form)
+        return Call(_SCALAR[call.function], args, {}, call.form, call.grad)
     return call
 
 
