@@ -53,7 +53,7 @@ class Variable(Operand):
     array([2., 3.], dtype=float32)
     """
 
-    moves = 0  # how often storage has changed place: what was recorded before is stale
+    moves = 0  # how often storage changed place or a layer froze: what was recorded may be stale
 
     def __init__(
         self,

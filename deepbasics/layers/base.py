@@ -279,6 +279,7 @@ class Layer(OwnState):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        Variable.moves += 1
         for layer in self.sublayers():
             layer.trainable = value
 
