@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import work
-from benchmarks.columns import by_hand, floor, keras_like, scikit
+from benchmarks.columns import by_hand, floor, keras_like
 from benchmarks.rows import NETS
 from deepbasics import config
 from deepbasics.backends import registry
@@ -45,6 +45,12 @@ def built(column: str, made: work.Work) -> work.Trainer:
         "benchmarks.columns.plain_torch", reason="the column needs torch", exc_type=ImportError
     )
     return torch_room.build(made, fused=column == "torch, fused")
+
+
+def scikit_learn():
+    return pytest.importorskip(
+        "benchmarks.columns.scikit", reason="the column needs scikit-learn", exc_type=ImportError
+    )
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def test_dropout_by_hand_keeps_its_share_and_the_mean():
 
 @pytest.mark.parametrize("name", ["pima", "churn"])
 def test_scikit_learn_has_the_same_network(name):
-    pytest.importorskip("sklearn", reason="the column needs scikit-learn")
+    scikit = scikit_learn()
     made = exact(name)
     trainer = scikit.build(made)
     trainer.train(1)
@@ -123,7 +129,7 @@ def test_scikit_learn_has_the_same_network(name):
     ("name", "why"), [("mnist", "rmsprop"), ("xor", "layers"), ("cnn", "layers")]
 )
 def test_scikit_learn_refuses_what_it_has_not(name, why):
-    pytest.importorskip("sklearn", reason="the column needs scikit-learn")
+    scikit = scikit_learn()
     with pytest.raises(work.Missing, match=why):
         scikit.build(exact(name))
 

@@ -70,6 +70,7 @@ def test_it_trains(backend):
 
 
 def test_it_is_opened_where_its_function_is_known_and_code_is_trusted(backend, tmp_path):
+    pytest.importorskip("h5py", reason="the extra saving")
     path, known = tmp_path / "m.keras", {"scaled": scaled}
     model = model_of(db.layers.Dense(2), Lambda(scaled, arguments={"by": 3.0}))
     model.save(path)
