@@ -138,7 +138,13 @@ def randint(
 
 def permutation(key: Key, counter: int, n: int) -> np.ndarray:
     """A permutation of range(n), int64 (n,): the order of `n` random words, ties by position."""
-    return np.argsort(bits(key, counter, n), kind="stable")
+    return permutations(key, counter, n, 1)[0]
+
+
+def permutations(key: Key, counter: int, n: int, count: int) -> np.ndarray:
+    """`count` permutations of range(n), each from `blocks(n)` blocks of the stream: (count, n)."""
+    words = bits(key, counter, count * blocks(n) * WORDS).reshape(count, -1)
+    return np.argsort(words[:, :n], kind="stable")
 
 
 RECORDED = {  # draws that a recorded step makes anew each time it runs, from its counter

@@ -13,6 +13,7 @@ from deepbasics import host_draws as host
 from deepbasics import legacy, tree
 from deepbasics.backends import registry
 
+_AHEAD = 1024  # rows to shuffle at once
 Batch = tuple[int, tuple[Any, ...]]  # the number of rows, and the tensors of (x, y, w), flat
 
 
@@ -59,6 +60,7 @@ class ArraySource:
         self.steps: int = limit or self.batches
         self._shuffle, self._key = shuffle, key
         self._feed = registry.active().feed(arrays)
+        self._orders: tuple[int, Any] = (0, ())  # (index, permutations) of passes from there on
 
     def epoch(self, index: int) -> Iterator[Batch]:
         """The batches of an epoch."""
@@ -82,8 +84,13 @@ class ArraySource:
         """The order of the rows in pass `index`, or None for their own."""
         if not self._shuffle:
             return None
-        counter = index * host.blocks(self.rows)
-        order = host.permutation(self._key, counter, self.rows)
+        first, orders = self._orders
+        if not first <= index < first + len(orders):
+            first, ahead = index, max(1, _AHEAD // self.rows)  # few rows: a draw for many passes
+            counter = index * host.blocks(self.rows)
+            orders = host.permutations(self._key, counter, self.rows, ahead)
+            self._orders = first, orders
+        order = orders[index - first]
         if self._shuffle == "batch":
             block = np.arange(self.rows) // self.batch_size
             order = order[np.argsort(block[order], kind="stable")]

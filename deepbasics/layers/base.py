@@ -221,7 +221,7 @@ class Layer(OwnState):
 
     _found: Parts | None = None
     _graph: Any = None  # of a model that is made of symbolic tensors
-    _not_sublayers: frozenset[str] = frozenset({"_inbound_nodes", "_found"})
+    _not_sublayers: frozenset[str] = frozenset({"_inbound_nodes", "_found", "_called_losses"})
 
     def __setattr__(self, name: str, value: Any) -> None:
         plain = type(value) in PLAIN and type(vars(self).get(name)) in PLAIN

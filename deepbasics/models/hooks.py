@@ -81,8 +81,7 @@ class Hooks:
     @property
     def metrics(self) -> list[Any]:
         """The loss's and those given to `compile`, then those held by the model and its layers."""
-        compiled = [] if self.compiled is None else self.compiled.trackers()
-        return [*compiled, *self._walked().metrics]
+        return [*self._compiled_metrics(), *self._walked().metrics]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -144,12 +143,14 @@ class Hooks:
     def between_batches(self, method: str) -> Any:
         """`reset_metrics` or `get_metrics_result`, recorded where all metrics are the library's."""
         metrics = self.metrics
+        made = sum([len(metric.variables) for metric in metrics])  # some come late
+        key = (method, *metrics, made, self.run_eagerly, self.compiled is None)
+        return self._kept(key, lambda: self._recorded(method, metrics))()
+
+    def _recorded(self, method: str, metrics: list[Any]) -> Any:
         known = all(type(m).__module__.startswith("deepbasics.") for m in metrics)
-        if self.overrides(method) or not known or self.run_eagerly or self.compiled is None:
-            return getattr(self, method)()
-        backend = registry.active()
-        key = (method, *(id(v) for metric in metrics for v in metric.variables))  # some come late
-        return self._kept(key, lambda: backend.step(getattr(self, method)))()
+        plain = self.overrides(method) or not known or self.run_eagerly or self.compiled is None
+        return getattr(self, method) if plain else registry.active().step(getattr(self, method))
 
 
 class Program:

@@ -40,6 +40,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
     _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound", "_seen"})
     _not_sublayers |= Layer._not_sublayers | {
         "_flags",
+        "_followed",
         "_graph",
         "_inputs_form",
         "_outputs_form",
@@ -395,10 +396,15 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
 
 class Walk:
-    """The layers within a layer, outermost first, as they were at one time."""
+    """The layers within a layer, outermost first, as they were at one time.
+
+    Walks past the same layers are equal.
+    """
 
     def __init__(self, top: Layer) -> None:
         self.layers = list(_within(top))
+        self._ids = tuple(map(id, self.layers))
+        self._hash = hash(self._ids)
         self._found = [(layer, layer._found, layer._graph) for layer in (top, *self.layers)]
         self._top = top
 
@@ -408,6 +414,12 @@ class Walk:
             if layer._found is not parts or layer._graph is not graph or not parts.is_current():
                 return False
         return True
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Walk) and self._ids == other._ids)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @cached_property
     def metrics(self) -> list[Metric]:

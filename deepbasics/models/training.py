@@ -28,6 +28,7 @@ class Training(Hooks, Instruments):
     stop_training = False
     history: Any = None
     _flags = Flags(())
+    _followed: Any = None  # the layers, and which of them were trainable, for the last step
     predicted: Any = None  # the form of what a predict_step of a subclass gives
     _shown: Any = None  # what the last step gave to show, where a subclass wrote it
     run_eagerly = False
@@ -194,8 +195,16 @@ class Training(Hooks, Instruments):
 
     def _training_program(self, source: Any) -> Any:
         """The step, with an optimizer for the weights that are trainable by now."""
-        self._build_optimizer()
-        return self._program("train", source.structure)
+        trained = self._trained()
+        if trained != self._followed:
+            self._build_optimizer()
+            self._followed = trained
+        return self._program("train", source.structure, trained)
+
+    def _trained(self) -> tuple[Any, ...]:
+        """The layers, and which of them are trainable."""
+        walk = self._walked()
+        return (walk, self.trainable, *[layer.trainable for layer in walk.layers])
 
     def _logs(self) -> dict[str, Any]:
         return dict(sorted(self._results().items()))
@@ -287,13 +296,12 @@ class Training(Hooks, Instruments):
             self.to(self.backend)
         self._gathered = True
 
-    def _program(self, kind: str, structure: Any) -> Any:
+    def _program(self, kind: str, structure: Any, trained: Any = None) -> Any:
         """The step of a kind as the backend runs it, kept until something it depends on changes."""
         form = tuple([tree.map(_is_there, part) for part in structure])
-        frozen = tuple(layer.trainable for layer in self.all_layers())
         optimizers = self._optimizers() if kind == "train" else ()
         constants = tuple(optimizer.constants() for optimizer in optimizers)
-        key = (kind, str(form), self.trainable, frozen, constants)
+        key = (kind, str(form), trained or self._trained(), constants)
         program = self._kept(key, lambda: Program(self, kind, form))
         return program.recorded or program
 
@@ -381,7 +389,7 @@ class Training(Hooks, Instruments):
                 source = BatchSource(x, self._prediction_data, limit=limit)
             else:
                 data = self._prediction_data(x)
-                if not watched and limit is None and len(tree.flatten(data)[0]) <= size:
+                if not watched and limit is None and len(tree.flatten(data[0])[0]) <= size:
                     return self._packed(self._outputs(self._program("predict", data), data))
                 source = ArraySource(data, size)
                 source.steps = min(limit or source.steps, source.steps)

@@ -252,3 +252,27 @@ def test_a_metric_that_makes_its_state_late_begins_each_epoch_anew(metric, backe
     assert replayed.keys() == want.keys()
     for name in want:
         np.testing.assert_array_equal(replayed[name], want[name])
+
+
+def test_a_layer_that_keeps_what_it_saw_is_recorded_no_more_often_than_others(backend):
+    class Keeping(db.layers.Dense):
+        calls = 0
+
+        def call(self, inputs):
+            Keeping.calls += 1
+            self.last_shapes = [tuple(inputs.shape)]
+            return super().call(inputs)
+
+    model = db.Sequential([db.Input((3,)), Keeping(2), db.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
+    for _ in range(3):
+        model.fit(x, y, epochs=2, verbose=0)
+        model.predict(x, verbose=0)
+    before = Keeping.calls
+    for _ in range(3):
+        model.fit(x, y, epochs=2, verbose=0)
+        model.predict(x, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.evaluate(x, y, verbose=0)
+    assert Keeping.calls - before <= 2, "evaluate alone is new"
