@@ -186,6 +186,7 @@ ROWS = (
     ("config", "legacy"),
     ("dtypes",),
     ("host_draws",),
+    ("host_families",),
     ("backends",),
     ("variables", "logits", "masks", "lookup", "symbolic", "dtype_policies"),
     ("ops",),
