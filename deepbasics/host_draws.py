@@ -145,11 +145,3 @@ def permutations(key: Key, counter: int, n: int, count: int) -> np.ndarray:
     """`count` permutations of range(n), each from `blocks(n)` blocks of the stream: (count, n)."""
     words = bits(key, counter, count * blocks(n) * WORDS).reshape(count, -1)
     return np.argsort(words[:, :n], kind="stable")
-
-
-RECORDED = {  # draws that a recorded step makes anew each time it runs, from its counter
-    "normal": normal,
-    "truncated_normal": truncated_normal,
-    "uniform": uniform,
-    "randint": randint,
-}

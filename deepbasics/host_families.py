@@ -1,4 +1,4 @@
-"""Gamma, beta and binomial draws on the host, exact in distribution.
+"""Gamma, beta and binomial draws on the host, exact in distribution; and what a step may draw.
 
 These reject, so an element may need any number of words. The counter's low word counts blocks as
 for every draw; its second word tells the attempts apart and its third the parts of one draw, so a
@@ -88,3 +88,20 @@ def binomial(
         u = host.uniform(key, counter + trial * _ATTEMPT, shape, dtype="float64")
         hits += (trial < n) & (u < p)
     return hits.astype(host.numpy_dtype(dtype))
+
+
+def order(key: Key, counter: int, shape: Sequence[int], dtype: str) -> np.ndarray:
+    """A permutation of range(n), for the shape (n,)."""
+    return host.permutation(key, counter, *shape).astype(dtype)
+
+
+RECORDED = {  # draws that a recorded step makes anew each time it runs, from its counter
+    "normal": host.normal,
+    "truncated_normal": host.truncated_normal,
+    "uniform": host.uniform,
+    "randint": host.randint,
+    "gamma": gamma,
+    "beta": beta,
+    "binomial": binomial,
+    "order": order,
+}

@@ -4,7 +4,7 @@
 `SeedGenerator` continues its stream, None takes a fresh stream of the global generator. The numbers
 are drawn on the host, so they are the same on every backend. A step that draws by a `SeedGenerator`
 is recorded, and draws anew each time it runs; one that draws without a seed runs eagerly, as does
-one with `shuffle`, `categorical`, `gamma`, `beta` or `binomial`.
+one with `categorical`, or with parameters that are tensors.
 """
 
 import math
@@ -17,8 +17,8 @@ from deepbasics import dtypes
 from deepbasics import host_draws as host
 from deepbasics.backends import registry
 from deepbasics.config import floatx
+from deepbasics.host_families import RECORDED
 from deepbasics.philox import HALVES, Key
-from deepbasics.random import families
 from deepbasics.random.streams import SeedGenerator, stream
 
 Tensor = Any
@@ -37,13 +37,13 @@ def _drawn(
 
 
 def _recorded(draw: str, shape: Sequence[int], dtype: str, seed: Seed, *args: Any) -> Tensor:
-    """The draw of this name in `host.RECORDED`, as a call that a recorded step repeats."""
+    """The draw of this name in `RECORDED`, as a call that a recorded step repeats."""
     from deepbasics import ops
     from deepbasics.ops.call import call
 
-    plain = all(isinstance(a, int | float) for a in args)  # a recording keeps them as settings
+    plain = all(isinstance(a, int | float | tuple) for a in args)  # kept as settings
     if not (plain and isinstance(seed, SeedGenerator)):
-        return _drawn(host.RECORDED[draw], shape, dtype, seed, *args)
+        return _drawn(RECORDED[draw], shape, dtype, seed, *args)
     shape = tuple(int(n) for n in shape)
     key, counter = stream(seed, host.blocks(math.prod(shape)))
     counter = ops.convert_to_tensor(counter, "int64")
@@ -121,8 +121,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     from deepbasics import ops
 
     x = ops.convert_to_tensor(x)
-    n = x.shape[axis]
-    return ops.take(x, host.permutation(*_host_stream(seed, host.blocks(n)), n), axis=axis)
+    return ops.take(x, _recorded("order", (x.shape[axis],), "int64", seed), axis=axis)
 
 
 def dropout(
@@ -183,14 +182,18 @@ def categorical(logits: Any, num_samples: int, dtype: str = "int32", seed: Seed 
     return _drawn(draw, (len(logits), num_samples), dtypes.name(dtype), seed)
 
 
-def _within(name: str, value: Any, low: float, high: float, what: str) -> np.ndarray:
-    """`value` as an array. Raises ValueError unless low <= value <= high everywhere."""
+def _within(name: str, value: Any, low: float, high: float, what: str) -> Any:
+    """`value` as a number or nested tuples. ValueError unless low <= value <= high everywhere."""
     from deepbasics import ops
 
     value = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
     if not ((value >= low) & (value <= high)).all():
         raise ValueError(f"{name} must be {what}; got {value}.")
-    return value
+    return _as_tuples(value.tolist())
+
+
+def _as_tuples(nest: Any) -> Any:
+    return tuple(map(_as_tuples, nest)) if isinstance(nest, list) else nest
 
 
 _POSITIVE = (1e-300, 1e300, "positive and finite")
@@ -198,7 +201,7 @@ _POSITIVE = (1e-300, 1e300, "positive and finite")
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: str | None = None, seed: Seed = None) -> Tensor:
     """Gamma with shape parameter `alpha` > 0, which broadcasts to `shape`, and scale 1."""
-    return _drawn(families.gamma, shape, _float(dtype), seed, _within("alpha", alpha, *_POSITIVE))
+    return _recorded("gamma", shape, _float(dtype), seed, _within("alpha", alpha, *_POSITIVE))
 
 
 def beta(
@@ -206,7 +209,7 @@ def beta(
 ) -> Tensor:
     """Beta with parameters `alpha` and `beta` > 0, which broadcast to `shape`."""
     given = (_within("alpha", alpha, *_POSITIVE), _within("beta", beta, *_POSITIVE))
-    return _drawn(families.beta, shape, _float(dtype), seed, *given)
+    return _recorded("beta", shape, _float(dtype), seed, *given)
 
 
 def binomial(
@@ -219,4 +222,4 @@ def binomial(
     """Successes in `counts` trials of chance `probabilities`, which broadcast to `shape`."""
     n = _within("counts", counts, 0, 2**62, "a number of trials")
     p = _within("probabilities", probabilities, 0, 1, "between 0 and 1")
-    return _drawn(families.binomial, shape, _float(dtype), seed, n, p)
+    return _recorded("binomial", shape, _float(dtype), seed, n, p)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deepbasics.backends.numpy import NumpyBackend
-from deepbasics.host_draws import RECORDED
+from deepbasics.host_families import RECORDED
 from deepbasics.testing.case import Case, Draw
 
 RULES = NumpyBackend.rules
@@ -159,12 +159,14 @@ NN = [
 
 # Random bits take a counter; that they are the same is the level "bits".
 COUNTER = Draw("", low=0, high=9, kind="int")
+DRAWN_WITH = {"gamma": (0.7,), "beta": ((0.5,), 2.0), "binomial": (40, 0.3), "order": ()}
 RANDOM = [
     row("random_mask", COUNTER, kind="exact", key=(1, 2), threshold=2**31, shape=(3, 5)),
     row("random_bits32", COUNTER, kind="exact", key=(1, 2), shape=(3, 5)),
     *(
-        row("random_draw", COUNTER, kind="exact", label=draw, draw=draw, key=(1, 2), shape=(3, 5),
-            arguments=(-1, 2), dtype="float32" if draw != "randint" else "int32")
+        row("random_draw", COUNTER, kind="exact", label=draw, draw=draw, key=(1, 2),
+            shape=(7,) if draw == "order" else (3, 5), arguments=DRAWN_WITH.get(draw, (-1, 2)),
+            dtype="int32" if draw in ("order", "randint") else "float32")
         for draw in RECORDED
     ),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from deepbasics import philox
 from deepbasics.backends.numpy.trace import primitive
-from deepbasics.host_draws import RECORDED
+from deepbasics.host_families import RECORDED
 
 
 def _mask(counter, key, threshold, shape, out=None):

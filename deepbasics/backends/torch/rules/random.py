@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepbasics.backends.torch import philox
 from deepbasics.backends.torch.replay.record import compiling, on_host
-from deepbasics.host_draws import RECORDED
+from deepbasics.host_families import RECORDED
 from deepbasics.philox import bits32_kernel, mask_kernel
 
 
