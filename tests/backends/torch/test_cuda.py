@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="these are tests of the torch backen
 
 from deepbasics.backends.torch.feed import Ahead, Feed, feed, stays  # noqa: E402
 from deepbasics.backends.torch.replay.graphs import WARM_UPS, Graphed, on_cuda  # noqa: E402
+from deepbasics.backends.torch.rules.recurrent import _side_by_side  # noqa: E402
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
@@ -68,6 +69,60 @@ def test_a_capture_that_fails_is_said_once_and_the_program_goes_on():
         results = [step(x)[0][0].item() for x in xs[WARM_UPS:]]
     assert len(caught) == 1
     assert results == np.cumsum(range(7)).tolist()[WARM_UPS:]
+
+
+def test_a_step_without_inputs_is_replayed():
+    """As metrics are reset, and read."""
+    total = torch.zeros(2)
+    step = Graphed(lambda: adder(total)(1.0), beside, on_the_host)
+    assert [step()[0][0].item() for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert step._replay is not None
+
+
+def test_a_step_that_calls_the_host_is_not_captured(monkeypatch):
+    """Nothing here is on a GPU; a step may only look as if it were."""
+    from deepbasics.backends.torch.replay import step as replay_step
+
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    captured = []
+    monkeypatch.setattr(replay_step, "on_cuda", lambda p, device: captured.append(device) or p)
+    counter = torch.zeros((), dtype=torch.int64)
+    drawn = registry.active().apply
+    key, shape = (1, 2), (4,)
+    draw = registry.active().step(lambda x: x + drawn("random_bits32", (counter, key, shape), {}))
+    plain = registry.active().step(lambda x: x + 1)
+    for _ in range(3):
+        draw(torch.zeros(4))
+        plain(torch.zeros(4))
+    assert len(captured) == 1
+
+
+def test_the_weights_of_a_recurrence_lie_side_by_side_for_cudnn():
+    """As `torch.nn.LSTM.flatten_parameters` lays them out."""
+    lstm = torch.nn.LSTM(3, 5)
+    given = [p.detach().t() if p.ndim == 2 else p.detach() for p in lstm.parameters()]
+    weights = _side_by_side([w.t() if w.ndim == 2 else w for w in given])
+    ends = np.cumsum([w.numel() for w in weights])
+    assert [w.storage_offset() for w in weights] == [0, *ends[:-1]]
+    assert all(w.is_contiguous() for w in weights)
+    for weight, parameter in zip(weights, lstm.parameters(), strict=True):
+        assert torch.equal(weight, parameter)
+
+
+def test_a_window_into_the_memory_of_a_tensor_is_recorded():
+    """cuDNN's recurrences look so whether their weights lie side by side."""
+
+    def function(x):
+        parts = torch.cat([x, x * 2]).split(3)
+        whole = torch.empty(0).set_(parts[0].untyped_storage())
+        parts[1].mul_(3)
+        return whole * 1
+
+    step = registry.active().step(function)
+    for n in range(4):
+        x = torch.arange(3.0) + n
+        assert torch.equal(step(x), torch.cat([x, x * 6]))
+    assert len(step._programs) == 1
 
 
 def test_data_stay_on_the_device_up_to_a_quarter_of_what_is_free():
@@ -138,10 +193,50 @@ def test_a_captured_step_gives_the_bits_of_the_eager_one():
 @needs_gpu
 def test_a_capture_is_replayed():
     total = torch.zeros(2, device="cuda")
-    step = on_cuda(adder(total))
+    step = on_cuda(adder(total), total.device)
     results = [step(x.cuda())[0].tolist() for x in batches()]
     assert results == [[float(s)] * 2 for s in np.cumsum(range(7))]
     assert step._replay is not None
+
+
+@needs_gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there is one CUDA device at most")
+def test_a_capture_on_another_device_than_the_current_is_replayed():
+    total = torch.zeros(2, device="cuda:1")
+    step = on_cuda(adder(total), total.device)
+    results = [step(x.to("cuda:1"))[0].tolist() for x in batches()]
+    assert results == [[float(s)] * 2 for s in np.cumsum(range(7))]
+    assert step._replay is not None
+
+
+@needs_gpu
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_recurrence_is_captured_and_cudnn_has_nothing_to_say(layer):
+    from deepbasics import layers
+    from deepbasics.models import Sequential
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 6, 3)), rng.normal(size=(40, 1))
+    with registry.use_backend("torch", "cuda"):
+        first = getattr(layers, layer)(4, input_shape=(6, 3))
+        model = Sequential([first, layers.Dense(1)])
+        model.compile("adam", "mse")
+        model.fit(x, y, batch_size=8, epochs=8, verbose=0)
+    held = [p.recorded for p in model._programs.values() if hasattr(p, "recorded")]
+    programs = [p for step in held for p in step._programs.values()]
+    assert programs
+    assert all(p._replay is not None for p in programs)
+
+
+@needs_gpu
+def test_metrics_are_read_and_reset_on_the_device_for_many_epochs():
+    x = np.random.default_rng(0).normal(size=(64, 5))
+    with registry.use_backend("torch", "cuda"):
+        model = small("adam")
+        y = np.eye(3)[np.arange(64) % 3]
+        history = model.fit(x, y, batch_size=8, epochs=10, verbose=0).history
+    assert len(history["loss"]) == 10
 
 
 @needs_gpu

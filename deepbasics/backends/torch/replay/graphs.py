@@ -6,6 +6,7 @@ torch's libraries get the workspaces that they must not make during a capture.
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,7 +43,8 @@ class Graphed:
                 self._try_to_capture(tensors)
             if self._replay is None:
                 return self.program(*tensors)
-        torch._foreach_copy_(self._inputs, tensors)
+        if self._inputs:
+            torch._foreach_copy_(self._inputs, tensors)
         self._replay()
         return tree.map(_copy, self._outputs)
 
@@ -59,23 +61,30 @@ def _copy(leaf: Any) -> Any:
     return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
 
 
-def on_cuda(program: Program) -> Graphed:
-    """A program as CUDA runs it fastest."""
-    return Graphed(program, _beside, _captured)
+def on_cuda(program: Program, device: torch.device) -> Graphed:
+    """A program over tensors of a CUDA device as that runs it fastest."""
+    return Graphed(program, partial(_beside, device), partial(_captured, device))
 
 
-def _beside(program: Program, *tensors: torch.Tensor) -> Any:
+def _beside(device: torch.device, program: Program, *tensors: torch.Tensor) -> Any:
     """Run on a stream of its own, between what came before on the current one and what follows."""
-    current, other = torch.cuda.current_stream(), torch.cuda.Stream()
-    other.wait_stream(current)
-    with torch.cuda.stream(other):
-        result = program(*tensors)
-    current.wait_stream(other)
+    with torch.cuda.device(device):
+        current, other = torch.cuda.current_stream(), torch.cuda.Stream()
+        other.wait_stream(current)
+        with torch.cuda.stream(other):
+            result = program(*tensors)
+        current.wait_stream(other)
     return result
 
 
-def _captured(program: Program, inputs: Sequence[torch.Tensor]) -> tuple[Callable[[], None], Any]:
+def _captured(
+    device: torch.device, program: Program, inputs: Sequence[torch.Tensor]
+) -> tuple[Callable[[], None], Any]:
+    """(what replays the program on these inputs, its outputs); other threads may use CUDA."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with (
+        torch.cuda.device(device),
+        torch.cuda.graph(graph, capture_error_mode="thread_local"),
+    ):
         outputs = program(*inputs)
     return graph.replay, outputs

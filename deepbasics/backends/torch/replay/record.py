@@ -123,14 +123,24 @@ class Recording:
         given = references(args, self.ref)
         self.tensors[given[0].index] = args[0].detach()
         result = function(*args, **kwargs)
-        as_view = _RESHAPES.get(function.overloadpacket)
-        if as_view is None:
+        view = self._as_view(function, given, kwargs, args[0])
+        if view is None:
             self.refuse(f"{function} changes the shape of a tensor in place")
         else:
-            as_view = getattr(as_view, function._overloadname)
-            made = Ref(self._add(args[0]))
-            self.calls.append(Call(as_view, given, kwargs, made, torch.is_grad_enabled()))
+            self.calls.append(Call(*view, Ref(self._add(args[0])), torch.is_grad_enabled()))
         return result
+
+    def _as_view(self, function: Any, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
+        """(function, args, kwargs) that make a tensor as another became in place, or None."""
+        if function is torch.ops.aten.set_.source_Storage:  # cuDNN looks so at recurrent weights
+            memory = [storage(t) for t in self.tensors]
+            if storage(result) not in memory:
+                return None
+            window = (list(result.shape), list(result.stride()), result.storage_offset())
+            source = Ref(memory.index(storage(result)))
+            return torch.ops.aten.as_strided.default, (source, *window), {}
+        as_view = _RESHAPES.get(function.overloadpacket)
+        return as_view and (getattr(as_view, function._overloadname), args, kwargs)
 
     def refuse(self, reason: str, expected: bool = False) -> None:
         """Note the first obstacle."""

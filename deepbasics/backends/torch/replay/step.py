@@ -72,4 +72,7 @@ class Step:
         program: Callable[..., Any] = function(made)
         if self.compiled:
             program = Fused(function(made, bare=True), program)
-        return on_cuda(program) if any(t.is_cuda for t in made.tensors) else program
+        device = next((t.device for t in made.tensors if t.is_cuda), None)
+        if device is None or any(call.host for call in made.calls):  # which a graph cannot hold
+            return program
+        return on_cuda(program, device)

@@ -21,7 +21,15 @@ _TAIL = (True, 1, 0.0)  # biases, layers, dropout
 def _parameters(
     kernel: Tensor, recurrent: Tensor, bias: Tensor, inner_bias: Tensor
 ) -> list[Tensor]:
-    return [kernel.t().contiguous(), recurrent.t().contiguous(), bias, inner_bias]
+    parts = [kernel.t(), recurrent.t(), bias, inner_bias]
+    return _side_by_side(parts) if kernel.is_cuda else [part.contiguous() for part in parts]
+
+
+def _side_by_side(parts: list[Tensor]) -> list[Tensor]:
+    """The same tensors in one memory, as cuDNN wants weights, which else warns and copies them."""
+    flat = torch.cat([part.reshape(-1) for part in parts])
+    pieces = flat.split([part.numel() for part in parts])
+    return [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
 
 
 def _unmasked(kernel: Callable[..., Any], x: Tensor, states: Any, weights: Any) -> Any:
