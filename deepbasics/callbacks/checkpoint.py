@@ -6,6 +6,7 @@ from pathlib import Path
 from deepbasics.callbacks.base import Callback
 from deepbasics.callbacks.logs import Logs
 from deepbasics.callbacks.monitor import Monitor
+from deepbasics.paths import as_path
 
 MODEL_FILES = (".keras", ".h5", ".hdf5")
 WEIGHT_FILES = (".h5", ".hdf5")
@@ -30,7 +31,8 @@ class ModelCheckpoint(Callback):
     Raises:
         ValueError: an unknown file type or `save_freq`.
         KeyError: when saving, if `filepath` names something that the logs do not hold.
-        IsADirectoryError: when saving, if there is a folder at `filepath`.
+        OSError: when saving, if there is a folder at `filepath`, no room on the disk, and the like;
+            a file that was there is as it was.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
         period: int = 1,
     ) -> None:
-        self.filepath = os.fspath(filepath)
+        self.filepath = as_path(filepath)
         self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only
@@ -103,12 +105,17 @@ class ModelCheckpoint(Callback):
         self._say(epoch, f"finished saving model to {path}")
 
     def _path(self, epoch: int, logs: dict) -> str:
+        names = Logs({"epoch": epoch + 1, **logs})
         try:
-            return self.filepath.format_map(Logs({"epoch": epoch + 1, **logs}))
+            return self.filepath.format_map(names)
         except KeyError as error:
             raise KeyError(
                 f"ModelCheckpoint cannot fill in {error} in {self.filepath!r}; there is: "
-                f"{', '.join(['epoch', *logs])}."
+                f"{', '.join(names)}."
+            ) from None
+        except (ValueError, IndexError) as error:
+            raise ValueError(
+                f"ModelCheckpoint cannot fill in {self.filepath!r} with {names}: {error}."
             ) from None
 
     def _improved(self, epoch: int, logs: dict, path: str) -> bool:
@@ -127,7 +134,12 @@ class ModelCheckpoint(Callback):
     def _save(self, path: str) -> None:
         if Path(path).is_dir():
             raise IsADirectoryError(f"ModelCheckpoint needs a file; {path!r} is a folder.")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise type(error)(
+                error.errno, f"ModelCheckpoint cannot make its folder: {error.strerror}", path
+            ) from None
         save = self.model.save_weights if self.save_weights_only else self.model.save
         save(path, overwrite=True)
 

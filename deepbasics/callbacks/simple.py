@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from deepbasics import legacy
 from deepbasics.callbacks.base import HOOKS, Callback
+from deepbasics.paths import as_path
 
 
 class LambdaCallback(Callback):
@@ -73,7 +74,7 @@ class CSVLogger(Callback):
     def __init__(
         self, filename: str | os.PathLike, separator: str = ",", append: bool = False
     ) -> None:
-        self.filename = os.fspath(filename)
+        self.filename = as_path(filename)
         self.separator = separator
         self.append = append
         self._file = None

@@ -22,6 +22,7 @@ def written_aside(path: str | os.PathLike, overwrite: bool = True) -> Iterator[B
         FileExistsError: there is a file, and `overwrite` is False.
         FileNotFoundError: there is no such folder.
         IsADirectoryError: there is a folder at `path`.
+        OSError: the system refuses (no room, no right); the error names `path`.
     """
     target = Path(path).resolve()  # a link stays one: the file that it names is replaced
     if target.is_dir():
@@ -42,8 +43,12 @@ def written_aside(path: str | os.PathLike, overwrite: bool = True) -> Iterator[B
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, target)
-    except BaseException:
-        aside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            told = f"{error.strerror}; nothing was saved, and a file that was there is as it was"
+            raise type(error)(error.errno, told, os.fspath(path)) from error
         raise
     _sync_folder(target.parent)
 

@@ -12,6 +12,7 @@ import numpy as np
 from deepbasics import legacy
 from deepbasics.errors import MissingExtra, UnreadableFile
 from deepbasics.optimizers import Optimizer
+from deepbasics.paths import as_path
 from deepbasics.random import SeedGenerator
 from deepbasics.saving import archive, hdf5, legacy_h5, sharded, state
 from deepbasics.saving.aside import written_aside
@@ -34,7 +35,7 @@ def save_weights(
     says which weights are in which of the shards beside it. Raises ValueError for another ending or
     a model without weights yet, FileExistsError if there is a file and `overwrite` is False.
     """
-    path = os.fspath(filepath)
+    path = as_path(filepath)
     if max_shard_size is not None:
         path = _sharded_path(path, max_shard_size)
         require_built(model, "save_weights")
@@ -153,7 +154,7 @@ def _sharded_path(path: str, max_shard_size: Any) -> str:
 
 def existing(filepath: str | os.PathLike) -> str:
     """The path of a file that is there; FileNotFoundError otherwise."""
-    path = os.fspath(filepath)
+    path = as_path(filepath)
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path!r}.")
     return path

@@ -11,6 +11,7 @@ import numpy as np
 from deepbasics import dtypes, layers, ops, registered
 from deepbasics.layers import Layer
 from deepbasics.layers.preprocessing.written_vocabulary import vocabularies_apart
+from deepbasics.paths import as_path
 from deepbasics.saving import archive, assets, compiling, hdf5, legacy_h5, state, weights
 from deepbasics.saving.aside import written_aside
 from deepbasics.saving.objects import check_plain, serialize_keras_object
@@ -32,7 +33,7 @@ def save_model(
     one that was there is whole. Raises ValueError for another ending, FileExistsError if there is a
     file and `overwrite` is False, TypeError for what cannot be told in a file (a lambda).
     """
-    path = os.fspath(filepath)
+    path = as_path(filepath)
     if path.endswith(weights.HDF5_ENDINGS):
         content = legacy_h5.content_of(model, model_config(model, include_optimizer))
         with written_aside(path, overwrite) as file:
