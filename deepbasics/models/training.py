@@ -361,10 +361,15 @@ class Training(Hooks, Instruments):
         self.between_batches("reset_metrics")
         program = self._program("test", source.structure)
         watch.on_test_begin()
+        watched, shown = not watch.idle("test"), None
         for count, (_, batch) in enumerate(source.epoch(0)):
-            watch.on_test_batch_begin(count)
-            self._shown = program(*batch)
-            watch.on_test_batch_end(count, self._logs)
+            if watched:
+                watch.on_test_batch_begin(count)
+            shown = program(*batch)
+            if watched:
+                self._shown = shown
+                watch.on_test_batch_end(count, self._logs)
+        self._shown = shown
         found = self._results()
         watch.on_test_end(dict(sorted(found.items())))
         return found
