@@ -6,6 +6,7 @@
 
 import functools
 import inspect
+import numbers
 import os
 import sys
 import warnings
@@ -13,7 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from deepbasics import errors
+import numpy as np
+
+from deepbasics import errors, tree
 
 PACKAGE = str(Path(__file__).parent) + os.sep
 _warned: set[tuple[str, str]] = set()
@@ -302,6 +305,24 @@ def _warn_once(where: str, used: list[str], replaced: dict, advice: str) -> None
     text = f"{old} is an old spelling: write {new}." if new else f"{old} has no effect: {advice}."
     warnings.warn(text, DeprecationWarning, stacklevel=level_of_caller())
     _warned.add(key)  # only now: where warnings are errors, every use is one
+
+
+def compile_arguments(loss_weights: object, metrics: object) -> tuple[object, object]:
+    """(loss_weights, metrics), of which Keras 1 and 2 had the second first.
+
+    Raises TypeError for weights that are neither numbers nor metrics.
+    """
+    leaves = tree.flatten(loss_weights)
+    strange = [w for w in leaves if w is not None and not isinstance(w, (numbers.Real, np.ndarray))]
+    if not strange:
+        return loss_weights, metrics
+    if metrics is not None or not all(isinstance(w, str) or callable(w) for w in leaves):
+        raise TypeError(
+            f"loss_weights takes a number for each output; got {strange[0]!r}. The order of "
+            "compile is optimizer, loss, loss_weights, metrics."
+        )
+    _warn_once("compile", ["optimizer", "loss", "metrics"], {"metrics": loss_weights}, "")
+    return None, loss_weights
 
 
 def level_of_caller() -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import config, dtypes, masks, ops
+from deepbasics import config, dtypes, initializers, masks, ops
 from deepbasics.losses.base import as_float, same_rank, spread
 from deepbasics.naming import snake_case
 from deepbasics.variables import Variable
@@ -38,10 +38,15 @@ class Metric:
     ) -> Variable:
         """A Variable of the state, of zeros; `reset_state` sets it back to them.
 
-        An `initializer` is an array, a scalar or a callable `(shape, dtype) -> array`.
+        An `initializer` is an array, a scalar, a callable `(shape, dtype) -> array`, or the name of
+        one. Keras 2 had `name` first.
         """
         dtype = dtypes.name(dtype or self.dtype)
-        start = np.zeros(shape, dtype) if initializer is None else initializer
+        if isinstance(shape, str):
+            shape, name = (), shape
+        named = isinstance(initializer, (str, dict))
+        start = initializers.get(initializer) if named else initializer
+        start = np.zeros(shape, dtype) if start is None else start
         variable = Variable(start, shape=shape, dtype=dtype, trainable=False, name=name)
         variable.path = f"{self.name}/{variable.name}"
         self._variables.append(variable)

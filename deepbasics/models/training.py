@@ -57,6 +57,7 @@ class Training(Hooks, Instruments):
         "mixed_float16" model in a `LossScaleOptimizer`. Raises ValueError for an unknown name,
         with the nearest known one.
         """
+        loss_weights, metrics = legacy.compile_arguments(loss_weights, metrics)
         with registry.use_backend(self.backend):
             self.compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
             if auto_scale_loss and self.dtype_policy.name == "mixed_float16":

@@ -16,6 +16,7 @@ import numpy as np
 from deepbasics import config, ops
 from deepbasics.arena import Arena
 from deepbasics.optimizers import arguments, gradients, schedules
+from deepbasics.optimizers.stepwise import Stepwise
 from deepbasics.variables import Variable
 
 Tensors = dict[str, Any]
@@ -30,8 +31,9 @@ class Unit(NamedTuple):
     decays: bool
 
 
-class Optimizer:
-    """Base of the optimizers: a subclass defines `update`, and `slot_groups` if it has state.
+class Optimizer(Stepwise):
+    """Base of the optimizers: a subclass defines `update`, and `slot_groups` if it has state; or
+    `update_step`, and `build` if it has state, as in Keras 3.
 
     Args:
         learning_rate: a number, a `LearningRateSchedule`, or a function without arguments that
@@ -95,6 +97,7 @@ class Optimizer:
             gradient_accumulation_steps=gradient_accumulation_steps,
         )
         arguments.check(vars(self))
+        self._check_stepwise()
         self.name = name or type(self).__name__.lower()
         self.decay = decay
         if decay:
@@ -258,7 +261,7 @@ class Optimizer:
             return
         variables = list(variables)
         self._units = [Unit(v, {}, self._decays(v)) for v in variables]
-        if self.elementwise:
+        if self.elementwise and self.update_step is None:
             self._arena = arena = Arena(variables, key=self._decays)
             decays = [self._decays(variables[group[0]]) for group in arena.groups]
             flats = zip(arena.flats, decays, strict=True)
@@ -394,6 +397,9 @@ class Optimizer:
         """What to write where, given a gradient or None for each variable."""
         given, due, writes = self._accumulate(given, iterations)
         given = gradients.clip(given, self.clipnorm, self.global_clipnorm)
+        if self.update_step is not None:
+            self._step_by_step(given, self._rate(iterations))
+            return writes
         arena = self._arena if all(g is not None for g in given) else None
         units = self._flat_units if arena else self._units
         packed = arena.pack(given) if arena else given

@@ -27,6 +27,11 @@ class LossScaleOptimizer(Optimizer):
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
     ) -> None:
+        if inner_optimizer.update_step is not None:
+            raise ValueError(
+                f"A loss can be scaled for an optimizer that defines update, a formula; "
+                f"{type(inner_optimizer).__name__} defines update_step."
+            )
         self.inner_optimizer = inner_optimizer
         super().__init__(0.0, name=name)
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps

@@ -263,3 +263,10 @@ def test_the_functions_of_keras_1_look_at_one_batch(backend):
     }
     for name, value in expected.items():
         assert float(metrics.get(name)(y, p)) == pytest.approx(value, abs=1e-6)
+
+
+def test_the_state_of_a_metric_may_begin_with_an_initializer_by_name(backend):
+    metric = metrics.Metric(name="own")
+    assert metric.add_weight(name="zeros", shape=(2,), initializer="zeros").numpy().sum() == 0
+    assert metric.add_weight("ones", initializer="ones").numpy() == 1  # as Keras 2 had it
+    assert [v.name for v in metric.variables] == ["zeros", "ones"]

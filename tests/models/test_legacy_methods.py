@@ -95,3 +95,16 @@ def test_states_are_reset_layer_by_layer(backend):
     layer = Stateful()
     db.Sequential([db.Sequential([layer])]).reset_states()
     assert layer.resets == 1
+
+
+def test_metrics_came_third_in_compile(backend):
+    """In Keras 1 and 2; in Keras 3 that is the place of the weights of the losses."""
+    made = db.Sequential([db.layers.Dense(1, input_shape=(3,))])
+    with pytest.warns(DeprecationWarning, match=r"write metrics=\['mae'\]"):
+        made.compile("sgd", "mse", ["mae"])
+    assert len(made.evaluate(np.ones((4, 3)), np.ones((4, 1)), verbose=0)) == 2
+    made.compile("sgd", "mse", [np.float32(2.0)])
+    with pytest.raises(TypeError, match=r"loss_weights takes a number .* got 'mae'"):
+        made.compile("sgd", "mse", ["mae"], metrics=["mse"])
+    with pytest.raises(TypeError, match="got 1j"):
+        made.compile("sgd", "mse", 1j)

@@ -389,3 +389,42 @@ def test_an_optimizer_moves_between_backends_with_its_state():
         results.append(state(optimizer, variables))
     for got, want in zip(*results, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-11)
+
+
+def test_an_optimizer_may_be_written_as_keras_3_has_it(backend):
+    """`build` and `update_step` do what the formula does, and the state is kept."""
+
+    class Heavy(optimizers.Optimizer):
+        def build(self, variables):
+            if self.built:
+                return
+            super().build(variables)
+            self.speeds = [self.add_variable_from_reference(v, "speed") for v in variables]
+            self.count = self.add_variable((), name="count")
+
+        def update_step(self, gradient, variable, learning_rate):
+            speed = self.speeds[self._get_variable_index(variable)]
+            self.assign(speed, 0.9 * speed - learning_rate * gradient)
+            self.assign_add(variable, speed)
+            self.assign_add(self.count, 1.0)
+
+    settings = {"weight_decay": 0.1, "clipvalue": 0.5}
+    want = optimizers.SGD(0.1, momentum=0.9, **settings)
+    found = []
+    for optimizer in (want, Heavy(0.1, **settings)):
+        variables = [Variable([1.0, -1.0]), Variable([[3.0]], name="w")]
+        step = backend.step(lambda x, o=optimizer, v=variables: o.apply([x, x[:1, None]], v))
+        optimizer.build(variables)
+        for i in range(4):
+            step(backend.tensor(np.array([1.0, -0.2], "float32") * i))
+        found.append([v.numpy() for v in (*variables, *optimizer.variables[2:4])])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert optimizer.count.numpy() == 8
+    assert [v.name for v in optimizer.variables[2:]] == ["speed", "speed", "count"]
+    optimizer.follow(variables[::-1])
+    np.testing.assert_array_equal(optimizer.speeds[1].numpy(), found[1][2])
+    with pytest.raises(ValueError, match="needs the update as a formula"):
+        Heavy(0.1, use_ema=True)
+    with pytest.raises(ValueError, match="Heavy defines update_step"):
+        optimizers.LossScaleOptimizer(Heavy(0.1))
