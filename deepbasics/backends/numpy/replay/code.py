@@ -33,6 +33,8 @@ def expression(call: Call, args: list[str], out: str | None, names: "Names") -> 
         return f"{args[0]} {OPERATORS[call.op]} {args[1]}"
     if call.op == "matmul" and len(call.shape) == 2:
         return f"{args[0]}.dot({args[1]}{position})"
+    if call.op == "transpose" and call.kwargs["axes"] == (1, 0):
+        return f"{args[0]}.T"
     if call.op in ("cast", "spread") and out:
         return f"{out}[...] = {args[0]}"
     if call.op == "sum" and _by_product(call):
