@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parse(argv)
         code = args.command(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is where the shell has closed it
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt as interrupt:
         learned = f" {interrupt}" if interrupt.args else ""
@@ -229,6 +230,8 @@ def _check_pictures(folder: str) -> None:
     if util.find_spec("matplotlib") is None:
         raise errors.MissingExtra("matplotlib", "recipes", "--save-plots")
     os.makedirs(folder, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"--save-plots: nothing can be written to {folder!r}.")
 
 
 @contextmanager

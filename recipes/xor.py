@@ -25,6 +25,8 @@ def data():
 
 def build(arch="2,2,1"):
     """The compiled network; `arch`: the width of the input and of each layer."""
+    if not all(width.isdecimal() for width in arch.split(",")):
+        raise ValueError(f"--arch takes whole numbers and commas, such as 2,4,3,1; got {arch!r}.")
     inputs, *widths = (int(width) for width in arch.split(","))
     model = Sequential([InputLayer(shape=(inputs,))])
     for width in widths:

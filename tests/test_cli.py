@@ -168,6 +168,29 @@ def test_a_folder_that_cannot_be_made_fails_before_the_training(tmp_path, capsys
     assert "File exists" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("_quiet_recipe")
+def test_a_folder_that_cannot_be_written_to_fails_before_the_training(
+    tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    assert cli.main(["run", "gender", "--save-plots", str(tmp_path)]) == 1
+    assert "nothing can be written to" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_closed_output_is_no_failure():
+    command = f'"{sys.executable}" -m deepbasics run --list >&-'
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("sizes", ["2,x,1", "", "2;1"])
+def test_sizes_that_are_no_numbers_are_shown_with_an_example(sizes, capsys):
+    assert cli.main(["run", "xor", "--arch", sizes]) == 1
+    assert "--arch takes whole numbers and commas, such as 2,4,3,1" in capsys.readouterr().err
+
+
 def test_a_failure_is_one_line_and_1_and_a_traceback_only_with_debug(capsys):
     words = ["run", "xor", "--backend", "numpy", "--device", "cuda"]
     assert cli.main(words) == 1

@@ -146,6 +146,15 @@ def test_pima_refuses_a_changed_file(tmp_path, monkeypatch):
         pima.load_data()
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\n\n", b""], ids=["Windows", "longer", "cut"])
+def test_pima_takes_any_line_ends(end, real_data, tmp_path, monkeypatch):
+    raw = next(real_data.glob("**/pima-indians-diabetes.csv")).read_bytes().rstrip(b"\n")
+    raw = raw.replace(b"\n", end if end == b"\r\n" else b"\n") + end
+    (tmp_path / "pima-indians-diabetes.csv").write_bytes(raw)
+    monkeypatch.setenv("DEEPBASICS_DATA", str(tmp_path))
+    assert pima.load_data()[0].shape == (768, 8)
+
+
 def _churn(raw: bytes, tmp_path, monkeypatch) -> dict[str, np.ndarray]:
     (tmp_path / "Churn_Modelling.csv").write_bytes(raw)
     monkeypatch.setenv("DEEPBASICS_DATA", str(tmp_path))
