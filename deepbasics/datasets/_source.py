@@ -8,6 +8,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -63,11 +64,8 @@ class Source:
             ) from error
 
     def _fetch(self, name: str) -> Any:
-        from filelock import FileLock
-
         path = self._cached(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.parent / ".lock"):
+        with _alone_in(path.parent):
             if path.is_file():  # another process has brought it while this one waited
                 return self._read(path)
             failures = []
@@ -94,6 +92,26 @@ class Source:
                 f"The data set needs: {', '.join(self.readers)}.",
             ]
         )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder, and keep other processes out of it for the block."""
+    from filelock import FileLock
+
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise OSError(
+            f"Nothing can be written to the cache {folder} ({error}). Set DEEPBASICS_CACHE to a "
+            "folder of yours, or DEEPBASICS_DATA to one that has the files."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def data_folder() -> Path | None:

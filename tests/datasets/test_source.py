@@ -152,6 +152,17 @@ def _start(url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.parametrize("taken", ["cache", "cache/toys"])
+def test_a_cache_that_cannot_be_written_to_says_what_to_set(taken, tmp_path, monkeypatch, origin):
+    origin.files["toys.txt"] = GOOD
+    monkeypatch.setenv("DEEPBASICS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_bytes(b"a file where the folder should be")
+    with pytest.raises(OSError, match=r"Nothing can be written to the cache .*DEEPBASICS_CACHE"):
+        _source_at(origin.url).load()
+    assert origin.requests == []
+
+
 def test_processes_at_once_download_one_file_once(origin, cache):
     origin.files["toys.txt"] = GOOD
     origin.stalled.add("toys.txt")
