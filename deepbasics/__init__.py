@@ -19,8 +19,11 @@ _MODULES = (
 _HOMES = {
     "Constraint": "constraints",
     "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers",
     "Input": "layers",
+    "InputSpec": "layers",
+    "KerasTensor": "symbolic",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",
@@ -29,9 +32,11 @@ _HOMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Variable": "variables",
+    "device": "backends.registry",
     "dtype_policy": "dtype_policies",
     "grad": "ops",
     "gradients": "variables",
+    "name_scope": "layers.scope",
     "set_backend": "backends.registry",
     "set_dtype_policy": "dtype_policies",
     "use_backend": "backends.registry",
@@ -53,11 +58,7 @@ def __getattr__(name: str) -> Any:
         found = getattr(import_module(f"deepbasics.{_HOMES[name]}"), name)
         globals()[name] = found
         return found
-    if name.startswith("__"):
-        raise AttributeError(name)
-    from deepbasics.errors import nearest
-
-    raise AttributeError(f"deepbasics has no {name!r}.{nearest(name, __all__)}")
+    raise import_module("deepbasics.absent").error(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

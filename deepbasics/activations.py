@@ -7,12 +7,13 @@ Their values and their derivatives at kinks are those of the ops of the same nam
 import warnings
 from typing import Any
 
-from deepbasics import legacy, logits, ops
+from deepbasics import absent, legacy, logits, ops
 from deepbasics.lookup import Lookup
 from deepbasics.ops import (
     celu,
     elu,
     glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_swish,
@@ -23,10 +24,17 @@ from deepbasics.ops import (
     relu6,
     selu,
     silu,
+    soft_shrink,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     swish,
     tanh,
+    tanh_shrink,
+    threshold,
 )
 from deepbasics.ops import exp as exponential
 
@@ -98,8 +106,9 @@ def mish(x: Any) -> Any:
 
 
 _FUNCTIONS = (
-    celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear, log_sigmoid,
-    log_softmax, mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign,
+    celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear,
+    log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax,
+    softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold,
 )  # fmt: skip
 _LOOKUP = Lookup(
     "activation",
@@ -130,3 +139,6 @@ def serialize(activation: Any) -> Any:
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The inverse of `serialize`; `custom_objects` maps further names to functions."""
     return linear if config is None else _LOOKUP.deserialize(config, custom_objects)
+
+
+__getattr__ = absent.attributes(__name__)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics import config, losses, naming, ops, random
-from deepbasics.errors import nearest
+from deepbasics import absent, config, dtypes, losses, naming, ops, random, symbolic
 from deepbasics.variables import Variable
 
 _RENAMED = {
@@ -23,7 +22,8 @@ _RENAMED = {
 _GRAPHS = ("placeholder", "function", "gradients", "learning_phase", "set_learning_phase")
 _FORMATS = {"channels_last": "tf", "channels_first": "th"}
 
-clear_session = naming.clear_session
+clear_session, get_uid = naming.clear_session, naming.get_uid
+is_keras_tensor, standardize_dtype = symbolic.is_keras_tensor, dtypes.standardize_dtype
 
 
 def variable(value: Any, dtype: str | None = None, name: str | None = None) -> Variable:
@@ -63,6 +63,34 @@ def zeros(shape: Sequence[int], dtype: str | None = None, name: str | None = Non
 def ones(shape: Sequence[int], dtype: str | None = None, name: str | None = None) -> Variable:
     """A Variable of ones."""
     return variable(np.ones(shape), dtype, name)
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether a dtype, given in any way, is a float one."""
+    return dtypes.is_float(dtypes.standardize_dtype(dtype))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether a dtype, given in any way, is an integer one; bool is none."""
+    return dtypes.is_int(dtypes.standardize_dtype(dtype))
+
+
+def result_type(*dtypes_: Any) -> str:
+    """The dtype that values of mixed dtypes are computed in.
+
+    `int` and `float` stand for Python numbers, which make ints of bools and floats of ints, and
+    never widen; None is floatx.
+
+    >>> result_type("int64", float), result_type("float16", int), result_type(int)
+    ('float32', 'float16', 'int32')
+    """
+    strong = [dtypes.standardize_dtype(d) for d in dtypes_ if d not in (int, float)]
+    common = dtypes.result_type(*strong) if strong else "bool"
+    if dtypes.is_float(common) or common.startswith("complex"):
+        return common
+    if float in dtypes_ or not dtypes_:
+        return config.floatx()
+    return "int32" if int in dtypes_ and common == "bool" else common
 
 
 def cast_to_floatx(x: Any) -> np.ndarray:
@@ -154,4 +182,4 @@ def __getattr__(name: str) -> Any:
         if modern in vars(module) and not name.startswith("_"):
             return getattr(module, modern)
     known = [*vars(config), *ops.__all__, *_RENAMED]
-    raise AttributeError(f"deepbasics.backend has no {name!r}.{nearest(name, known)}")
+    raise absent.error(__name__, name, known)

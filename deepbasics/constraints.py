@@ -7,7 +7,7 @@ kernel needs `axis=[0, 1, 2]`. The divisor `|w|` has `config.epsilon()` added.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepbasics import config, legacy, ops
+from deepbasics import absent, config, legacy, ops
 from deepbasics.lookup import Lookup
 
 
@@ -109,3 +109,5 @@ _lookup = Lookup(
 get = _lookup.get
 serialize = _lookup.serialize
 deserialize = _lookup.deserialize
+
+__getattr__ = absent.attributes(__name__)

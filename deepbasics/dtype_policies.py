@@ -8,7 +8,7 @@ also needs the loss scaling that `compile` then adds (`optimizers.LossScaleOptim
 from collections.abc import Mapping
 from typing import Any
 
-from deepbasics import config, dtypes
+from deepbasics import absent, config, dtypes
 from deepbasics.backends import registry
 from deepbasics.errors import unknown
 
@@ -51,7 +51,7 @@ class DTypePolicy:
         return f'<DTypePolicy "{self.name}">'
 
 
-Policy = DTypePolicy
+Policy = FloatDTypePolicy = DTypePolicy
 
 
 def get(identifier: Any = None) -> DTypePolicy:
@@ -89,5 +89,22 @@ def set_dtype_policy(policy: Any) -> None:
     _global[:] = [] if policy is None else [get(policy)]
 
 
+def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
+    """A policy as plain data."""
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": dtype_policy.get_config(),
+        "registered_name": None,
+    }
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> DTypePolicy:
+    """The inverse of `serialize`; `custom_objects` changes nothing."""
+    return get(config)
+
+
 global_policy = dtype_policy
 set_global_policy = set_dtype_policy
+
+__getattr__ = absent.attributes(__name__)

@@ -8,8 +8,10 @@ from functools import cache
 import numpy as np
 
 from deepbasics import config
+from deepbasics.errors import unknown
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+OTHERS = ("bool", "complex64", "complex128")
 INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
@@ -34,6 +36,21 @@ def _name(dtype: object) -> str:
     if text.startswith("torch."):
         return text[6:]
     return np.dtype(dtype).name
+
+
+def standardize_dtype(dtype: object) -> str:
+    """The name of a dtype given in any way; None is floatx. ValueError for what is none.
+
+    >>> standardize_dtype(None), standardize_dtype(np.int64), standardize_dtype(float)
+    ('float32', 'int64', 'float32')
+    """
+    try:
+        found = config.floatx() if dtype is None else name(dtype)
+    except TypeError:
+        found = repr(dtype)
+    if found not in (*FLOATS, *INTS, *OTHERS):
+        raise unknown("dtype", found, (*FLOATS, *INTS, *OTHERS))
+    return found
 
 
 def is_float(dtype: str) -> bool:

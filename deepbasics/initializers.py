@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from deepbasics import absent
 from deepbasics import host_draws as host
 from deepbasics.errors import unknown
 from deepbasics.lookup import Lookup
@@ -294,6 +295,7 @@ class Orthogonal(_Random):
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_normal, truncated_normal, random_uniform = RandomNormal, TruncatedNormal, RandomUniform
 variance_scaling, orthogonal = VarianceScaling, Orthogonal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal = HeUniform, HeNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
@@ -340,3 +342,6 @@ def _given(array: Any) -> Callable[..., np.ndarray]:
         return np.array(array, host.numpy_dtype(dtype))
 
     return given
+
+
+__getattr__ = absent.attributes(__name__)

@@ -25,6 +25,7 @@ MODULES = {
     "objectives": "losses",
     "optimizers.legacy": "optimizers",
     "preprocessing": "utils",
+    "preprocessing.image": "utils",
     "preprocessing.sequence": "utils",
 }
 
@@ -37,6 +38,10 @@ class _Finder:
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
+        if package == __package__ and name not in MODULES:
+            absent = import_module(f"{__package__}.absent")
+            if absent.is_to_come(fullname):  # Python hides what an AttributeError says
+                raise ModuleNotFoundError(absent.sentence(fullname))
         if package != __package__ or name not in MODULES:
             return None
         return ModuleSpec(fullname, _Finder, is_package=True)

@@ -38,6 +38,11 @@ def unique_name(class_name: str) -> str:
     return f"{base}_{n}" if n else base
 
 
+def get_uid(prefix: str = "") -> int:
+    """1, then 2, 3, ... for each prefix; `clear_session` starts again."""
+    return next(_counters.setdefault(f"{prefix} (uid)", count(1)))
+
+
 def distinct(names: list[str]) -> list[str]:
     """The names, those met before with a number.
 

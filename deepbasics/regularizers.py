@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from deepbasics import legacy, ops
+from deepbasics import absent, legacy, ops
 from deepbasics.lookup import Lookup
 
 
@@ -137,3 +137,5 @@ _lookup = Lookup(
 get = _lookup.get
 serialize = _lookup.serialize
 deserialize = _lookup.deserialize
+
+__getattr__ = absent.attributes(__name__)

@@ -67,6 +67,11 @@ class SymbolicTensor(Operand):
 KerasTensor = SymbolicTensor
 
 
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` is symbolic: made by `Input`, or by a layer or an op called on what is."""
+    return isinstance(x, SymbolicTensor)
+
+
 class Node:
     """One call of a layer or op on symbolic tensors; `outputs` is the nest that it gives."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
+from deepbasics import absent
+
 Path = tuple[Any, ...]
 
 
@@ -237,3 +239,6 @@ def _like(nest: Any, children: list[Any]) -> Any:
     if hasattr(nest, "_fields"):
         return type(nest)(*children)
     return deque(children, nest.maxlen) if isinstance(nest, deque) else type(nest)(children)
+
+
+__getattr__ = absent.attributes(__name__)

@@ -122,6 +122,16 @@ def set_backend(name: str | Backend, device: str | None = None) -> None:
     _default[:] = [get(name, device)]
 
 
+def device(name: str) -> "use_backend":
+    """Use a device for the block, as Keras names it: `with device("gpu:0"): ...`, "cpu", "cuda:1".
+
+    The active backend stays if it runs there; "gpu" is that of torch.
+    """
+    kind, _, number = name.lower().partition(":")
+    kind = "cuda" if kind == "gpu" else kind
+    return use_backend(kind if kind in ("cpu", "mps") or not number else f"{kind}:{number}")
+
+
 class use_backend:
     """Use a backend for the block: `with use_backend("torch", "cuda:0") as backend: ...`.
 

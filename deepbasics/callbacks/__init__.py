@@ -1,5 +1,6 @@
 """What a person hangs into training."""
 
+from deepbasics import absent
 from deepbasics.callbacks.base import Callback
 from deepbasics.callbacks.callback_list import CallbackList
 from deepbasics.callbacks.checkpoint import ModelCheckpoint
@@ -23,3 +24,5 @@ __all__ = [
     "SwapEMAWeights",
     "TerminateOnNaN",
 ]
+
+__getattr__ = absent.attributes(__name__)

@@ -1,5 +1,6 @@
 """What `fit`, `evaluate` and `predict` print."""
 
+from deepbasics import config
 from deepbasics.callbacks.base import Callback
 from deepbasics.utils.progress import Progbar
 
@@ -27,7 +28,8 @@ class ProgbarLogger(Callback):
         verbose = params["verbose"]
         if verbose != "auto" and not isinstance(verbose, int):
             raise ValueError(f'verbose must be "auto", 0, 1 or 2; got {verbose!r}.')
-        self.verbose = 1 if verbose == "auto" else verbose
+        usual = 1 if config.is_interactive_logging_enabled() else 2
+        self.verbose = usual if verbose == "auto" else verbose
         self.epochs = params.get("epochs", 1)
         self.target = params["steps"]
 

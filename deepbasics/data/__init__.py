@@ -7,6 +7,7 @@ from deepbasics.data.sources import (
     PyDataset,
     Sequence,
     Source,
+    capped,
     is_batches,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "Sequence",
     "Source",
     "as_arrays",
+    "capped",
     "check_lengths",
     "is_batches",
     "split_validation",

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from deepbasics import config, legacy, tree
 from deepbasics import host_draws as host
-from deepbasics import legacy, tree
 from deepbasics.backends import registry
 
 _AHEAD = 1024  # rows to shuffle at once
@@ -190,6 +190,14 @@ class BatchSource:
         if self._shuffle:
             order = host.permutation(self._key, index * host.blocks(len(order)), len(order))
         return (self._data[int(i)] for i in order)
+
+
+def capped(source: Any) -> Any:
+    """The source, in epochs of no more batches than `config.max_steps_per_epoch` allows."""
+    most = config.max_steps_per_epoch()
+    if most is not None and (source.steps is None or most < source.steps):
+        source.steps = source.limit = most
+    return source
 
 
 def _place(index: int, batches: int | None, limit: int | None) -> tuple[int, int]:

@@ -6,6 +6,9 @@ downloaded from public origins when it is in neither. `xor` and `body_measures` 
 loaded; `digits` comes with scikit-learn.
 """
 
+from deepbasics import absent
 from deepbasics.datasets import body_measures, churn, digits, mnist, pima, xor
 
 __all__ = ["body_measures", "churn", "digits", "mnist", "pima", "xor"]
+
+__getattr__ = absent.attributes(__name__)

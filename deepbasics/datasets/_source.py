@@ -6,17 +6,14 @@ is read whole and checked before any of it is used: it is right, or it is refuse
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
-_TIMEOUT = 30  # seconds without a byte from an origin
-_CHUNK = 1 << 16
+from deepbasics.utils.files import cache_folder, chunks, write
 
 
 @dataclass(frozen=True)
@@ -71,12 +68,12 @@ class Source:
             failures = []
             for origin in self.origins:
                 try:
-                    raw = _download(origin + name)
+                    raw = b"".join(chunks(origin + name))
                     value = self.readers[name](raw)
                 except (OSError, HTTPException, ValueError) as error:
                     failures.append(f"  {origin}{name}: {error}")
                 else:
-                    _write(path, raw)
+                    write(path, [raw])
                     return value
         raise FileNotFoundError(self._nowhere(name, failures))
 
@@ -125,58 +122,8 @@ def data_folder() -> Path | None:
     return folder
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: `DEEPBASICS_CACHE`, or the platform's place for caches."""
-    if chosen := os.environ.get("DEEPBASICS_CACHE"):
-        return Path(chosen).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local") / "deepbasics/Cache"
-    if sys.platform == "darwin":
-        return home / "Library/Caches/deepbasics"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "deepbasics"
-
-
 def check_digest(what: str, content: bytes, algorithm: str, expected: str) -> None:
     """Raise `ValueError` unless the digest of `content` is the expected one."""
     actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
     if actual != expected:
         raise ValueError(f"the {algorithm.upper()} of {what} is {actual}, expected {expected}")
-
-
-def _download(url: str) -> bytes:
-    request = Request(url, headers={"User-Agent": "deepbasics"})
-    parts: list[bytes] = []
-    with urlopen(request, timeout=_TIMEOUT) as response:
-        total, got = int(response.headers.get("Content-Length") or 0), 0
-        while part := response.read(_CHUNK):
-            parts.append(part)
-            got += len(part)
-            _show(url, got, total)
-    if got < total:
-        raise OSError(f"the connection ended after {got} of {total} bytes")
-    return b"".join(parts)
-
-
-def _show(url: str, got: int, total: int) -> None:
-    """A progress bar on a terminal; one line where the output is redirected."""
-    width = 30
-    if sys.stderr.isatty():
-        bar = "━" * (width * got // total if total else 0)
-        end = "\n" if got == total else ""
-        print(f"\r{url} {bar:<{width}} {got / 1e6:.1f} MB", end=end, file=sys.stderr, flush=True)
-    elif got <= _CHUNK:
-        print(f"Downloading {url} ({total / 1e6:.1f} MB)", file=sys.stderr, flush=True)
-
-
-def _write(path: Path, raw: bytes) -> None:
-    """Write the file in one step: a reader sees all of it, or none."""
-    part = path.with_name(path.name + ".part")  # the lock makes this process its only writer
-    try:
-        with part.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

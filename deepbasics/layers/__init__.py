@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deepbasics.errors import nearest
+from deepbasics import absent
 from deepbasics.layers.activation import (
     ELU,
     LeakyReLU,
@@ -266,4 +266,4 @@ def __getattr__(name: str) -> Any:
     if modern in __all__:
         found = globals()[modern]
         return lengths_one_by_one(name, found) if name in LENGTHS_OF_KERNELS else found
-    raise AttributeError(f"deepbasics.layers has no {name!r}.{nearest(name, __all__)}")
+    raise absent.error(__name__, name, __all__)

@@ -1,5 +1,6 @@
 """Losses: functions that give one value per row, classes that weigh and reduce them."""
 
+from deepbasics import absent
 from deepbasics.losses.base import FunctionLoss, Loss
 from deepbasics.losses.classes import (
     BinaryCrossentropy,
@@ -95,3 +96,5 @@ __all__ = [
     "squared_hinge",
     "sum_squared_error",
 ]
+
+__getattr__ = absent.attributes(__name__)

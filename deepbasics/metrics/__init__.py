@@ -1,5 +1,6 @@
 """Metrics: state over batches, and the functions of one batch."""
 
+from deepbasics import absent
 from deepbasics.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -169,3 +170,5 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+__getattr__ = absent.attributes(__name__)

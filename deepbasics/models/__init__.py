@@ -1,5 +1,6 @@
 """Models: `Sequential`, and `Model` to subclass."""
 
+from deepbasics import absent
 from deepbasics.models.cloning import clone_model
 from deepbasics.models.model import Functional, Model
 from deepbasics.models.sequential import Sequential
@@ -14,3 +15,5 @@ __all__ = [
     "model_from_json",
     "save_model",
 ]
+
+__getattr__ = absent.attributes(__name__)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from deepbasics import callbacks as callback_room
-from deepbasics import legacy, tree
+from deepbasics import config, legacy, tree
 from deepbasics.backends import registry
-from deepbasics.data import ArraySource, BatchSource, is_batches, split_validation
+from deepbasics.data import ArraySource, BatchSource, capped, is_batches, split_validation
 from deepbasics.errors import as_count
 from deepbasics.models import inputs, interrupts
 from deepbasics.models.compiled import Compiled, as_number
@@ -124,6 +124,7 @@ class Training(Hooks, Instruments):
             as_count(name, value, least=0)
             for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch))
         )
+        epochs = min(epochs, config.max_epochs() or epochs)
         due = _due(validation_freq)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f'shuffle must be True, False or "batch"; got {shuffle!r}.')
@@ -243,7 +244,7 @@ class Training(Hooks, Instruments):
                 validation = _triple(validation)
             validation = self._evaluation_data(validation, validation_size, validation_limit)
         self._build_optimizer()
-        return source, validation
+        return capped(source), validation
 
     def _prepare_batch(
         self, class_weight: Any = None, training: bool = False
@@ -254,10 +255,10 @@ class Training(Hooks, Instruments):
     def _evaluation_data(self, data: Any, batch_size: int, limit: int | None) -> Any:
         limit = as_count("steps", limit, None)
         if is_batches(data):
-            return BatchSource(data, self._prepare_batch(), limit=limit)
+            return capped(BatchSource(data, self._prepare_batch(), limit=limit))
         source = ArraySource(self._ready(*inputs.as_data(*data)), batch_size)
         source.steps = min(limit or source.steps, source.steps)
-        return source
+        return capped(source)
 
     def _ready(
         self, x: Any, y: Any, w: Any, class_weight: Any = None, training: bool = False
@@ -399,6 +400,7 @@ class Training(Hooks, Instruments):
                     return self._packed(self._outputs(self._program("predict", data), data))
                 source = ArraySource(data, size)
                 source.steps = min(limit or source.steps, source.steps)
+            source = capped(source)
             watch = callback_room.CallbackList(
                 callbacks, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=1, steps=source.steps,

@@ -7,7 +7,7 @@ again, as Keras groups them.
 
 from types import ModuleType
 
-from deepbasics import symbolic
+from deepbasics import absent, symbolic
 from deepbasics.ops import (
     attention,
     blocks,
@@ -89,3 +89,5 @@ __all__ = list(_names(*FAMILIES))
 globals().update({name: OPS[name] for name in __all__})
 
 from deepbasics.ops import image, linalg, nn, numpy  # noqa: E402, F401 - from the table above
+
+__getattr__ = absent.attributes(__name__)

@@ -1,6 +1,9 @@
 """`ops.numpy`: the ops that NumPy has too, as Keras groups them."""
 
+from deepbasics import absent
 from deepbasics.ops import NAMESPACES, OPS
 
 __all__ = list(NAMESPACES["numpy"])
 globals().update({name: OPS[name] for name in __all__})
+
+__getattr__ = absent.attributes(__name__)

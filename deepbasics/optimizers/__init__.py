@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deepbasics import absent
 from deepbasics.lookup import Lookup
 from deepbasics.optimizers import schedules
 from deepbasics.optimizers.base import Optimizer
@@ -73,3 +74,6 @@ adam, adamax, adamw, ftrl, lamb, lion, lossscaleoptimizer, nadam, rmsprop, sgd.
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     return _lookup.get(identifier.lower() if isinstance(identifier, str) else identifier)
+
+
+__getattr__ = absent.attributes(__name__)

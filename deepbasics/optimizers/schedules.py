@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepbasics import config, ops
+from deepbasics import absent, config, ops
 from deepbasics.lookup import Lookup
 
 
@@ -260,3 +260,5 @@ _lookup = Lookup("learning rate schedule", {cls.__name__: cls for cls in _SCHEDU
 
 serialize = _lookup.serialize
 deserialize = _lookup.deserialize
+
+__getattr__ = absent.attributes(__name__)

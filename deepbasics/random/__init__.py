@@ -1,5 +1,6 @@
 """Randomness as a pure function of (seed, stream, counter): the same numbers on every backend."""
 
+from deepbasics import absent
 from deepbasics.philox import bits
 from deepbasics.random.draws import (
     beta,
@@ -32,3 +33,5 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+__getattr__ = absent.attributes(__name__)

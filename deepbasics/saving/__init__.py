@@ -1,5 +1,6 @@
 """Files: whole models, weights, architectures; and plain data of everything with a config."""
 
+from deepbasics import absent
 from deepbasics.registered import (
     CustomObjectScope,
     custom_object_scope,
@@ -35,3 +36,5 @@ __all__ = [
     "serialize_keras_object",
     "to_json",
 ]
+
+__getattr__ = absent.attributes(__name__)

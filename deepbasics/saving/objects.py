@@ -17,6 +17,7 @@ from deepbasics import (
     registered,
     regularizers,
 )
+from deepbasics.config import is_unsafe_deserialization_enabled
 from deepbasics.lookup import adapted, described, described_function
 from deepbasics.optimizers import schedules
 from deepbasics.random import SeedGenerator
@@ -35,6 +36,7 @@ _ROOMS: dict[str, tuple[Any, type]] = {
 }
 _FUNCTIONS = (activations, losses, metrics)
 _DEPTH = 200
+_MOST = {"num_thresholds": 10**5, "ngrams": 100}  # settings of which lists are made
 _CODE = (
     "It is never run. Write it as a function, decorate that with register_keras_serializable() "
     "and save the model again."
@@ -90,10 +92,14 @@ def check_plain(config: Any, safe_mode: bool = True, depth: int = 0) -> None:
     if depth > _DEPTH:
         raise ValueError(f"it is nested more than {_DEPTH} deep")
     if isinstance(config, Mapping):
+        for setting, most in _MOST.items():
+            value = config.get(setting)
+            if isinstance(value, (int, float)) and value > most:
+                raise ValueError(f"{setting}={value} is more than {most}")
         name = config.get("class_name")
         if name == "__lambda__":
             raise ValueError(f"it holds a Python lambda as bytecode. {_CODE}")
-        if name == "Lambda" and safe_mode:
+        if name == "Lambda" and safe_mode and not is_unsafe_deserialization_enabled():
             raise ValueError(
                 "it has a Lambda layer, which safe_mode=True refuses. With safe_mode=False a "
                 "Lambda of a registered function is read; bytecode never is."

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepbasics.datasets import _source
-from deepbasics.datasets._source import Source, cache_folder, check_digest
+from deepbasics.datasets._source import Source, check_digest
+from deepbasics.utils.files import cache_folder
 
 GOOD = b"good content\n" * 20_000  # more than one chunk
 SHA256 = "d54dab54ead21a3dc4b01f8b5a4631c58b46b9112545b7d7b60eb6dc94488a65"
@@ -231,7 +231,7 @@ def test_a_download_on_a_terminal_shows_a_bar(origin, capsys, monkeypatch):
 )
 def test_the_cache_is_where_the_platform_keeps_caches(platform, expected, tmp_path, monkeypatch):
     monkeypatch.delenv("DEEPBASICS_CACHE")
-    monkeypatch.setattr(_source.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")

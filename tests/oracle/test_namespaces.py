@@ -1,9 +1,12 @@
 """What Keras 3 has under each of its public names: ours have it too, or say that it is to come."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
 import deepbasics as db
+from deepbasics import absent
 
 keras = pytest.importorskip("keras", reason="the oracle is Keras 3")
 
@@ -75,3 +78,33 @@ def test_models_of_ops_on_images_are_read_by_keras_and_read_from_it(backend):
         db.models.model_from_json(theirs.to_json()),
     ):
         np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
+
+
+ROOMS = (
+    *("", "activations", "backend", "callbacks", "config", "constraints", "datasets"),
+    *("dtype_policies", "initializers", "layers", "losses", "metrics", "mixed_precision", "models"),
+    *("ops", "ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers"),
+    *("optimizers.schedules", "preprocessing", "preprocessing.image", "preprocessing.sequence"),
+    *("random", "regularizers", "saving", "tree", "utils"),
+)
+
+
+NO_NAMES = {"legacy", "src"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_name_of_keras_is_there_or_to_come(room):
+    ours, theirs = (import_module(f"{k.__name__}.{room}".rstrip(".")) for k in (db, keras))
+    unknown = [
+        name
+        for name in names(theirs) - NO_NAMES
+        if f"{room}.{name}" not in ROOMS
+        if not hasattr(ours, name) and not absent.is_to_come(f"deepbasics.{room}.{name}")
+    ]
+    assert not unknown
+
+
+def test_what_is_to_come_is_in_keras():
+    for room, wanted in absent.NAMES.items():
+        if room != "preprocessing":  # the texts of Keras 2
+            assert wanted <= names(import_module(f"keras.{room}".rstrip(".")))
