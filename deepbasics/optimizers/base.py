@@ -64,9 +64,7 @@ class Optimizer(Stepwise):
     all of them at once.
     """
 
-    elementwise = (
-        True  # whether the rule treats each element alone, and so may work on a flat arena
-    )
+    elementwise = True  # whether the rule treats each element alone: it may work on a flat arena
 
     def __init__(
         self,
@@ -115,6 +113,8 @@ class Optimizer(Stepwise):
         self._scalars: dict[str, Variable] = {}
         self._slots: list[Variable] = []
         self._left: dict[int, tuple[Variable, dict[str, np.ndarray]]] = {}  # see follow()
+        self._met: set[frozenset[int]] = set()
+        self._in_turn = False
         self._iterations = self._variable(0, "iteration", "int64")
         self._learning_rate = self._source(learning_rate)
 
@@ -261,7 +261,8 @@ class Optimizer(Stepwise):
             return
         variables = list(variables)
         self._units = [Unit(v, {}, self._decays(v)) for v in variables]
-        if self.elementwise and self.update_step is None:
+        self._arena, self._flat_units = None, []
+        if self.elementwise and self.update_step is None and not self._in_turn:
             self._arena = arena = Arena(variables, key=self._decays)
             decays = [self._decays(variables[group[0]]) for group in arena.groups]
             flats = zip(arena.flats, decays, strict=True)
@@ -281,10 +282,18 @@ class Optimizer(Stepwise):
 
         A variable that was known keeps its state, also one that is left out for a while (a frozen
         layer). Weights that another optimizer has moved into its arena come back into this one's.
+        The second time that it is asked for the same ones, models are trained in turn: from then on
+        it stands for all that it has met, and moves nothing.
         """
         variables = list(variables)
         if self.built and self._holds(variables):
             return False
+        asked = frozenset(map(id, variables))
+        if asked in self._met:
+            self._in_turn = True
+            known = [u.variable for u in self._units] + [v for v, _ in self._left.values()]
+            variables += [v for v in known if id(v) not in asked]
+        self._met.add(asked)
         for unit in self._units:
             state = {slot: view.numpy() for slot, view in unit.slots.items()}
             self._left[id(unit.variable)] = (unit.variable, state)
@@ -300,6 +309,8 @@ class Optimizer(Stepwise):
 
     def _holds(self, variables: Sequence[Variable]) -> bool:
         """Whether it was built for these, in this order, and they still live in its arena."""
+        if self._in_turn:
+            return {id(v) for v in variables} <= {id(unit.variable) for unit in self._units}
         if [id(v) for v in variables] != [id(unit.variable) for unit in self._units]:
             return False
         flats = {id(unit.variable) for unit in self._flat_units}

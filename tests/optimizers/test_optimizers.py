@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from deepbasics import constraints, ops, optimizers
+from deepbasics import Input, Sequential, constraints, layers, ops, optimizers
 from deepbasics.backends import registry
 from deepbasics.optimizers import schedules
+from deepbasics.random import set_random_seed
 from deepbasics.variables import Variable
 
 # What each is called with, and a learning rate with which it gets down to the bottom of a valley.
@@ -428,3 +429,45 @@ def test_an_optimizer_may_be_written_as_keras_3_has_it(backend):
         Heavy(0.1, use_ema=True)
     with pytest.raises(ValueError, match="Heavy defines update_step"):
         optimizers.LossScaleOptimizer(Heavy(0.1))
+
+
+@pytest.mark.parametrize("shared", ["optimizer", "weights"])
+def test_models_trained_in_turn_train_as_if_alone_and_soon_move_nothing(backend, shared):
+    """One optimizer for two models, as in many a GAN; and one layer in two models."""
+
+    def rounds(one_for_both):
+        set_random_seed(2)
+        first, second, common = (layers.Dense(2, "tanh") for _ in range(3))
+        parts = [[first], [second]] if shared == "optimizer" else [[common, first], [common]]
+        models = [Sequential([Input((2,)), *part]) for part in parts]
+        of_first = optimizers.SGD(0.1, momentum=0.9)
+        of_second = of_first if one_for_both else optimizers.SGD(0.1, momentum=0.9)
+        for model, optimizer in zip(models, (of_first, of_second), strict=True):
+            model.compile(optimizer, "mse")
+        x, moves = np.eye(2), []
+        for _ in range(5):
+            for model in models:
+                model.train_on_batch(x, x[::-1])
+            moves.append(Variable.moves)
+        assert moves[-1] == moves[-2]
+        return [w for model in models for w in model.get_weights()]
+
+    found = rounds(shared == "optimizer")
+    if shared == "optimizer":
+        for a, b in zip(found, rounds(False), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_layers_frozen_and_thawed_in_turn_keep_their_state(backend):
+    set_random_seed(3)
+    model = Sequential([Input((2,)), layers.Dense(3, "tanh"), layers.Dense(1)])
+    model.compile(optimizers.SGD(0.1, momentum=0.9), "mse")
+    x, y = np.eye(2), np.ones((2, 1))
+    for frozen in (False, True, False, True, False):
+        model.layers[0].trainable = not frozen
+        before = model.layers[0].get_weights()[0]
+        model.train_on_batch(x, y)
+        assert (before == model.layers[0].get_weights()[0]).all() == frozen
+    speeds = [v for v in model.optimizer.variables if v.name == "momentum"]
+    assert len(speeds) == 4
+    assert all(np.abs(v.numpy()).max() > 0 for v in speeds)
