@@ -80,10 +80,9 @@ def test_a_step_without_inputs_is_replayed():
 
 
 def test_a_step_that_calls_the_host_is_not_captured(monkeypatch):
-    """Nothing here is on a GPU; a step may only look as if it were."""
     from deepbasics.backends.torch.replay import step as replay_step
 
-    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    monkeypatch.setattr(replay_step, "_cuda_device", lambda made: torch.device("cuda"))
     captured = []
     monkeypatch.setattr(replay_step, "on_cuda", lambda p, device: captured.append(device) or p)
     counter = torch.zeros((), dtype=torch.int64)

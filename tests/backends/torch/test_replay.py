@@ -1,6 +1,7 @@
 """A replayed step gives the bits of the eager one."""
 
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -290,3 +291,23 @@ def test_products_that_are_packed_round_as_they_do_alone(m, k, n):
     for _ in range(5):
         a, b = (torch.tensor(rng.normal(size=s), dtype=torch.float32) for s in ((m, k), (k, n)))
         assert torch.equal(step(a, b), pack(a, b))
+
+
+def test_a_recording_keeps_no_memory_that_the_step_has_freed():
+    from deepbasics.backends.torch.replay import plan, program, record
+
+    made = []
+
+    def function(x):
+        for _ in range(9):
+            x = ops.tanh(x) * 2.0 + x[0]
+            made.append(weakref.ref(x))
+        return x
+
+    x = torch.linspace(-1, 1, 12).reshape(3, 4)
+    result, recording = record.record(function, [x])
+    assert [r() is None for r in made] == [True] * 8 + [False]
+    replayed = program.function(plan.plan(recording))
+    for n in range(3):
+        assert torch.equal(replayed(x + n), function(x + n))
+    assert torch.equal(result, function(x))

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from deepbasics.backends.torch.replay import spellings
+from deepbasics.backends.torch.replay.layout import Form, form, laid
 from deepbasics.backends.torch.replay.record import (
     Call,
     Recording,
     Ref,
     references,
     refs,
-    storage,
     substitute,
 )
 
@@ -41,12 +41,12 @@ class Plan:
 
     def __init__(self, recording: Recording) -> None:
         self.tensors = recording.tensors
-        self.memory = [storage(t) for t in self.tensors]
+        self.memory = [t.memory for t in self.tensors]
         self.calls = recording.calls
         self.inputs = recording.inputs
         self.result = recording.result
-        old = recording.old - set(recording.inputs)
-        self.fixed = {i: self.tensors[i].detach() for i in old}
+        old = recording.old.items()
+        self.fixed = {i: tensor.detach() for i, tensor in old if i not in recording.inputs}
         self.into: dict[int, torch.Tensor] = {}
         self.written = {self.memory[i] for call in self.calls for i in call.writes}
         self.given_back = {self.memory[i] for i in refs(self.result)}
@@ -55,8 +55,8 @@ class Plan:
         """A tensor without axes that stays as it is."""
         index = len(self.tensors)
         self.fixed[index] = torch.tensor(value, dtype=dtype)
-        self.tensors.append(self.fixed[index])
-        self.memory.append(storage(self.fixed[index]))
+        self.tensors.append(laid(self.fixed[index], -index))
+        self.memory.append(-index)
         return Ref(index)
 
     def place(self, index: int, memory: torch.Tensor) -> None:
@@ -78,7 +78,7 @@ class Plan:
         memory = self.memory[out]
         return (
             out not in self.fixed
-            and self.tensors[out].is_contiguous()
+            and self.tensors[out].is_contiguous
             and memory not in self.given_back
             and memory not in self.written
         )
@@ -86,7 +86,7 @@ class Plan:
     def may_write(self, call: Call, index: int) -> bool:
         """Whether the call may write where `index` is, for all that it reads there itself."""
         shared = [i for i in call.reads if self.memory[i] == self.memory[index]]
-        same = all(_identical(self.tensors[i], self.tensors[index]) for i in shared)
+        same = all(self.tensors[i] == self.tensors[index] for i in shared)
         return not shared or (call.pointwise and same)
 
     def rounds_alike(self, call: Call, memory: torch.Tensor) -> bool:
@@ -100,15 +100,24 @@ class Plan:
         calls = enumerate(self.calls)
         return {out: at for at, call in calls if not call.writes for out in call.outs}
 
+    def settle(self, call: Call) -> None:
+        """Make what a call returns, once. Of arguments without a fixed place the form counts."""
+
+        def value(ref: Ref) -> torch.Tensor:
+            tensor = self.fixed.get(ref.index)
+            return self.tensors[ref.index].form.new() if tensor is None else tensor
+
+        args, kwargs = substitute((call.args, call.kwargs), value)
+        found: list[Any] = []
+        references(call.function(*args, **kwargs), lambda t: found.append(t.detach()))
+        self.fixed.update(zip(call.outs, found, strict=True))
+
     def settle_views(self) -> None:
-        """Make the views of what has a fixed place, once."""
+        """Make the views of what has a fixed place."""
         calls = []
         for call in self.calls:
             if self.is_view(call) and all(i in self.fixed for i in call.reads):
-                given = substitute((call.args, call.kwargs), lambda ref: self.fixed[ref.index])
-                found: list[Any] = []
-                references(call.function(*given[0], **given[1]), found.append)
-                self.fixed.update(zip(call.outs, found, strict=True))
+                self.settle(call)
             else:
                 calls.append(call)
         self.calls = calls
@@ -121,7 +130,7 @@ def plan(recording: Recording) -> Plan:
     _drop_unused(made)
     if recording.portable:
         return made
-    if all(t.device.type == "cpu" for t in made.tensors):
+    if all(t.form.device.type == "cpu" for t in made.tensors):
         made.calls = [spellings.with_scalars_as_tensors(call, made) for call in made.calls]
     _write_in_place(made)
     _write_into_parts(made)
@@ -140,11 +149,11 @@ def _settle(made: Plan) -> None:
         if call.host or call.writes or not call.single or not spellings.repeatable(call):
             continue
         out = call.outs[0]
-        twin = next((i for i in call.reads if _identical(made.tensors[i], made.tensors[out])), None)
+        twin = next((i for i in call.reads if made.tensors[i] == made.tensors[out]), None)
         if twin is not None:
             same[out] = Ref(twin)
         elif _is_settled(made, call, constant):
-            made.fixed[out] = made.tensors[out].detach()
+            made.settle(call)
         else:
             continue
         calls.pop()
@@ -171,21 +180,8 @@ def _is_settled(made: Plan, call: Call, constant: set[int]) -> bool:
 
 def _is_from_host(made: Plan, source: int, out: int) -> bool:
     """Whether a result is an array of the host, brought to the device where the Variables live."""
-    return source in made.fixed and made.tensors[source].device != made.tensors[out].device
-
-
-def _identical(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Whether two tensors are the same elements of the same memory."""
-    return storage(a) == storage(b) and _alike(a, b) and a.storage_offset() == b.storage_offset()
-
-
-def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Whether elements of the one, written over those of the other, are all that there is to it."""
-    return _layout(a) == _layout(b)
-
-
-def _layout(t: torch.Tensor) -> Any:
-    return t.dtype, t.device, t.shape, t.stride(), t.is_conj(), t.is_neg()
+    device = made.tensors[source].form.device
+    return source in made.fixed and device != made.tensors[out].form.device
 
 
 def _drop_unused(made: Plan) -> None:
@@ -213,7 +209,7 @@ def _write_in_place(made: Plan) -> None:
         place, memory = made.fixed[target], made.memory[target]
         between = any(maker < n < at for n in touched[memory])
         again = any(n > at and made.calls[n].writes for n in touched[memory])
-        if between or again or not _alike(place, made.tensors[source]):
+        if between or again or form(place) != made.tensors[source].form:
             continue
         producer = made.calls[maker]
         if made.may_write(producer, target) and made.rounds_alike(producer, place):
@@ -250,22 +246,22 @@ def _in_parts(made: Plan, call: Call) -> torch.Tensor | None:
     roots = _roots(made, call)
     if roots is None:
         return None
-    whole = _like(made.tensors[call.outs[0]])
-    parts = whole.split([made.tensors[part.index].shape[0] for part in call.args[0]])
+    whole = made.tensors[call.outs[0]].form.new()
+    parts = whole.split([made.tensors[part.index].form.shape[0] for part in call.args[0]])
     makers = made.makers()
     pairs = zip(parts, roots, strict=True)
     if not all(made.rounds_alike(made.calls[makers[root]], part) for part, root in pairs):
         return None
     for part, root in zip(parts, roots, strict=True):
-        at = made.tensors[root]
-        made.place(root, part.as_strided(at.shape, at.stride()))
+        at = made.tensors[root].form
+        made.place(root, part.as_strided(at.shape, at.stride))
     return whole
 
 
 def _roots(made: Plan, call: Call) -> list[int] | None:
     """For each part the result of a call that is that part but for its shape, or None."""
     makers = made.makers()
-    whole = made.tensors[call.outs[0]]
+    whole = made.tensors[call.outs[0]].form
     found: list[int] = []
     for part in call.args[0]:
         root = part.index
@@ -273,9 +269,10 @@ def _roots(made: Plan, call: Call) -> list[int] | None:
             root = made.calls[makers[root]].reads[0]
         if root not in makers or root in found or not made.is_placeable(made.calls[makers[root]]):
             return None
-        tensor = made.tensors[part.index]
-        same = made.tensors[root].numel() == tensor.numel() and tensor.ndim == whole.ndim
-        if not same or not tensor.is_contiguous() or made.tensors[root].dtype != whole.dtype:
+        tensor, origin = made.tensors[part.index], made.tensors[root].form
+        shape = tensor.form.shape
+        same = origin.shape.numel() == shape.numel() and len(shape) == len(whole.shape)
+        if not same or not tensor.is_contiguous or origin.dtype != whole.dtype:
             return None
         found.append(root)
     return found
@@ -284,30 +281,25 @@ def _roots(made: Plan, call: Call) -> list[int] | None:
 def _write_into_buffers(made: Plan) -> None:
     """Give a buffer to each result that may have one; buffers are used again."""
     ending = _last_uses(made)
-    free: dict[Any, list[torch.Tensor]] = {}
+    free: dict[Form, list[torch.Tensor]] = {}
     lent: dict[int, int] = {}  # storages of the recording to the result that has the buffer
     for at, call in enumerate(made.calls):
         done = [memory for memory in ending.get(at, ()) if memory in lent]
         if made.is_placeable(call):
             out = call.outs[0]
             over = _taken_over(made, call, [lent[memory] for memory in done])
-            spare = free.get(_layout(made.tensors[out]))
+            spare = free.get(made.tensors[out].form)
             if over is not None:
                 buffer = made.fixed[over]
                 done.remove(made.memory[over])
             else:
-                buffer = spare.pop() if spare else _like(made.tensors[out])
+                buffer = spare.pop() if spare else made.tensors[out].form.new()
             made.place(out, buffer)
             lent[made.memory[out]] = out
         for memory in done:
             buffer = made.fixed[lent.pop(memory)]
-            free.setdefault(_layout(buffer), []).append(buffer)
+            free.setdefault(form(buffer), []).append(buffer)
     made.settle_views()
-
-
-def _like(t: torch.Tensor) -> torch.Tensor:
-    """New memory, laid out in the same way."""
-    return torch.empty_strided(t.shape, t.stride(), dtype=t.dtype, device=t.device)
 
 
 def _last_uses(made: Plan) -> dict[int, list[int]]:
@@ -322,8 +314,8 @@ def _taken_over(made: Plan, call: Call, ending: Iterable[int]) -> int | None:
     """An argument that is not used again, in whose buffer the result may be written."""
     if not call.pointwise:
         return None
-    value = made.tensors[call.outs[0]]
+    value = made.tensors[call.outs[0]].form
     for i in ending:
-        if i in call.reads and _alike(made.tensors[i], value) and made.may_write(call, i):
+        if i in call.reads and made.tensors[i].form == value and made.may_write(call, i):
             return i
     return None

@@ -3,19 +3,22 @@
 What comes out is straight-line: the forward pass, the backward pass that autograd made of it, the
 optimizer and the metrics, in the order in which torch ran them, without the Python in between.
 Storage that lives on (weights, slots, totals) is referred to by its tensor, so a replay reads and
-writes it in place.
+writes it in place. Of the others only the layout is kept: they are freed as they would be without
+a recording.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from weakref import ref as weak
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from deepbasics.backends.torch.replay import opaque
+from deepbasics.backends.torch.replay.layout import Laid, laid
 
 _active: ContextVar["Recording | None"] = ContextVar("recording", default=None)
 _UNREPEATABLE = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
@@ -67,78 +70,111 @@ class Call:
         return Call(self.function, *given, self.form, self.grad)
 
 
+class _Alive(NamedTuple):
+    """A tensor that has not been freed; `key` and `storage` are addresses, to be used again."""
+
+    key: int
+    storage: int
+    weak: Any
+
+
 @dataclass(eq=False)
 class Recording:
     """The calls of a step, the tensors that they name, and what would keep it from a replay."""
 
     portable: bool = False  # whether calls of the host must be left out, for a compiler
     calls: list[Call] = field(default_factory=list)
-    tensors: list[torch.Tensor] = field(default_factory=list)
-    old: set[int] = field(default_factory=set)  # the tensors that were there before the step
+    tensors: list[Laid] = field(default_factory=list)
+    old: dict[int, torch.Tensor] = field(default_factory=dict)  # those there before the step
     inputs: list[int] = field(default_factory=list)
     result: Any = None
     obstacle: str | None = None
     expected: bool = False  # whether the obstacle is one of our own, about which nobody can do much
-    _index: dict[int, int] = field(default_factory=dict)
-    _old: set[int] = field(default_factory=set)  # storages
-    _fresh: set[int] = field(default_factory=set)
+    _index: dict[int, int] = field(default_factory=dict)  # of the tensors alive, by key
+    _alive: dict[int, _Alive] = field(default_factory=dict)
+    _memory: dict[int, list[int]] = field(default_factory=dict)  # of a storage: number, tensors
+    _numbers: int = 0
+    _fresh: set[int] = field(default_factory=set)  # memory that a call has made
 
     def ref(self, tensor: torch.Tensor) -> Ref:
         """The place of a tensor; one that no call has made is storage that was there before."""
         found = self._index.get(id(tensor))
         if found is None:
-            if storage(tensor) in self._fresh:
-                self.refuse("a tensor was passed around torch's dispatcher")
             found = self._add(tensor)
-            self._old.add(storage(tensor))
-            self.old.add(found)
+            self.old[found] = tensor
+            if self.tensors[found].memory in self._fresh:
+                self.refuse("a tensor was passed around torch's dispatcher")
         return Ref(found)
 
     def make(self, tensor: torch.Tensor) -> Ref:
         """The place of the result of a call."""
         found = self._index.get(id(tensor))
         if found is None:
-            if storage(tensor) not in self._old:
-                self._fresh.add(storage(tensor))
+            is_new = storage(tensor) not in self._memory
             found = self._add(tensor)
+            if is_new:
+                self._fresh.add(self.tensors[found].memory)
         return Ref(found)
 
     def _add(self, tensor: torch.Tensor) -> int:
-        self._index[id(tensor)] = index = len(self.tensors)
-        self.tensors.append(tensor)  # which also keeps its id from being used again
+        key, place, index = id(tensor), storage(tensor), len(self.tensors)
+        if place not in self._memory:
+            self._memory[place] = [self._numbers, 0]
+            self._numbers += 1
+        memory = self._memory[place]
+        memory[1] += 1
+        self.tensors.append(laid(tensor, memory[0]))
+        self._index[key] = index
+        self._alive[index] = _Alive(key, place, weak(tensor, lambda _: self._forget(index)))
         return index
+
+    def _forget(self, index: int) -> None:
+        """A tensor has been freed: what has its address next is another one."""
+        key, place, _ = self._alive.pop(index)
+        if self._index[key] == index:
+            del self._index[key]
+        self._memory[place][1] -= 1
+        if not self._memory[place][1]:
+            del self._memory[place]
+
+    def end(self) -> None:
+        """Watch no tensor any more."""
+        self._alive.clear()
 
     def append(self, function: Any, args: Any, kwargs: Any, result: Any) -> None:
         """Write a call down."""
         args, kwargs = references(args, self.ref), references(kwargs, self.ref)
         made = references(result, self.make)
         call = Call(function, args, kwargs, made, torch.is_grad_enabled())
-        given = {storage(self.tensors[i]) for i in self.inputs}
-        if any(storage(self.tensors[i]) in given for i in call.writes):
+        given = {self.tensors[i].memory for i in self.inputs}
+        if any(self.tensors[i].memory in given for i in call.writes):
             self.refuse(f"{function} writes into an argument of the step")
         self.calls.append(call)
 
     def append_view(self, function: Any, args: Any, kwargs: Any) -> torch.Tensor:
         """Run a call that gives its tensor another shape in place, and write down a view."""
         given = references(args, self.ref)
-        self.tensors[given[0].index] = args[0].detach()
+        before = given[0].index
+        if before in self.old:
+            self.old[before] = args[0].detach()
         result = function(*args, **kwargs)
-        view = self._as_view(function, given, kwargs, args[0])
+        made = Ref(self._add(args[0]))
+        self._forget(before)
+        view = self._as_view(function, given, kwargs, self.tensors[made.index])
         if view is None:
             self.refuse(f"{function} changes the shape of a tensor in place")
         else:
-            self.calls.append(Call(*view, Ref(self._add(args[0])), torch.is_grad_enabled()))
+            self.calls.append(Call(*view, made, torch.is_grad_enabled()))
         return result
 
-    def _as_view(self, function: Any, args: Any, kwargs: Any, result: torch.Tensor) -> Any:
+    def _as_view(self, function: Any, args: Any, kwargs: Any, result: Laid) -> Any:
         """(function, args, kwargs) that make a tensor as another became in place, or None."""
         if function is torch.ops.aten.set_.source_Storage:  # cuDNN looks so at recurrent weights
-            memory = [storage(t) for t in self.tensors]
-            if storage(result) not in memory:
+            source = next(i for i, t in enumerate(self.tensors) if t.memory == result.memory)
+            if self.tensors[source] is result:
                 return None
-            window = (list(result.shape), list(result.stride()), result.storage_offset())
-            source = Ref(memory.index(storage(result)))
-            return torch.ops.aten.as_strided.default, (source, *window), {}
+            window = (list(result.form.shape), list(result.form.stride), result.offset)
+            return torch.ops.aten.as_strided.default, (Ref(source), *window), {}
         as_view = _RESHAPES.get(function.overloadpacket)
         return as_view and (getattr(as_view, function._overloadname), args, kwargs)
 
@@ -240,6 +276,7 @@ def record(
         recording.result = references(result, recording.ref)
     finally:
         _active.reset(token)
+        recording.end()
     return result, recording
 
 

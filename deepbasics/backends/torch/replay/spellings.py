@@ -46,7 +46,7 @@ def with_scalars_as_tensors(call: Call, made: Any) -> Call:
     if call.host or len(call.args) != 2 or call.kwargs or type(call.args[0]) is not Ref:
         return call
     tensor, scalar = call.args
-    dtype = made.tensors[tensor.index].dtype
+    dtype = made.tensors[tensor.index].form.dtype
     if dtype not in _EXACT:
         return call
     if call.function is aten.pow.Tensor_Scalar and scalar == 2 and dtype.is_floating_point:

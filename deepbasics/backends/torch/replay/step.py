@@ -72,7 +72,13 @@ class Step:
         program: Callable[..., Any] = function(made)
         if self.compiled:
             program = Fused(function(made, bare=True), program)
-        device = next((t.device for t in made.tensors if t.is_cuda), None)
+        device = _cuda_device(made)
         if device is None or any(call.host for call in made.calls):  # which a graph cannot hold
             return program
         return on_cuda(program, device)
+
+
+def _cuda_device(made: Plan) -> torch.device | None:
+    """The CUDA device where a step runs."""
+    devices = (t.form.device for t in made.tensors)
+    return next((device for device in devices if device.type == "cuda"), None)
