@@ -21,6 +21,7 @@ from deepbasics import (
 )
 from deepbasics.backends import registry
 from deepbasics.layers import input_spec, scope, signatures
+from deepbasics.layers.about import About
 from deepbasics.layers.own_state import OwnState
 from deepbasics.layers.parts import PLAIN, Parts
 from deepbasics.layers.shapes import batch_shape_of, map_shapes, shapes_of
@@ -31,7 +32,7 @@ from deepbasics.variables import Variable, autocast
 Shape = tuple[int | None, ...]
 
 
-class Layer(OwnState):
+class Layer(OwnState, About):
     """The base of all layers.
 
     A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.

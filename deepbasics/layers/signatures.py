@@ -85,8 +85,9 @@ def builder(build: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(build)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
-        with scope.name_scope(self.name):
+        with scope.name_scope(self.name) as path:
             build(self, *args, **kwargs)
+        self._path = "/".join(path)
         self.built = True
         self._built_for = args, kwargs
 
