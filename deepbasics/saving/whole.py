@@ -214,3 +214,11 @@ class Saving:
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, without weights."""
         return to_json(self, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What `compile` was given, as plain data; None before it."""
+        return compiling.compile_config(self)
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile as `get_compile_config` says, that of Keras too."""
+        compiling.compile_from(self, config)

@@ -151,3 +151,21 @@ def test_things_are_told_as_plain_data_and_back():
     made = keras.utils.deserialize_keras_object(told)
     again = db.utils.deserialize_keras_object(keras.utils.serialize_keras_object(made))
     assert (again.units, again.name) == (3, "d")
+
+
+def test_models_are_compiled_from_the_config_of_another(backend):
+    def stack(k):
+        return k.Sequential([k.Input((3,)), k.layers.Dense(1, name="d")])
+
+    ours, theirs = stack(db), stack(keras)
+    assert ours.get_compile_config() is None
+    theirs.compile("adam", "mse", metrics=["mae"], loss_weights=0.5)
+    ours.compile_from_config(theirs.get_compile_config())
+    assert (ours.optimizer.name, ours.metrics_names) == ("adam", ["loss", "mae"])
+    again = stack(keras)
+    again.compile_from_config(ours.get_compile_config())
+    x, y = RNG.normal(size=(8, 3)).astype("float32"), np.ones((8, 1), "float32")
+    for model in (theirs, again):
+        model.set_weights(ours.get_weights())
+    losses = [model.evaluate(x, y, verbose=0) for model in (ours, theirs, again)]
+    np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-6)
