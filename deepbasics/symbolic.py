@@ -5,14 +5,13 @@
 """
 
 import inspect
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from deepbasics import dtypes, naming, tree
+from deepbasics import dtypes, naming, tree, trials
 from deepbasics.backends import registry
 from deepbasics.operand import Operand
 
@@ -191,7 +190,6 @@ def connect(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 # Lengths to try for the axes that are None; large ones where a kernel would not fit into small.
 _TRIALS = ((2, 3), (13, 17))
-_LARGEST = 2**26  # elements of an array to try an op on
 
 
 def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -222,19 +220,21 @@ def _try(function: Callable[..., Any], args: Any, kwargs: Any, n: int) -> Any:
     def small(leaf: Any) -> Any:
         return _example(leaf, n) if type(leaf) is SymbolicTensor else leaf
 
+    given = tree.flatten((args, kwargs))
+    shapes = [_length(leaf.shape, n) for leaf in given if type(leaf) is SymbolicTensor]
+    trials.check(function, shapes, [leaf for leaf in given if type(leaf) is not SymbolicTensor])
     with np.errstate(all="ignore"):
         return function(*tree.map(small, args), **tree.map(small, kwargs))
 
 
+def _length(shape: Sequence[int | None], n: int) -> tuple[int, ...]:
+    return tuple(n if d is None else d for d in shape)
+
+
 def _example(x: SymbolicTensor, n: int) -> Any:
     """A tensor of such a shape, n where it has None. Matrices can be inverted."""
-    shape = tuple(n if d is None else d for d in x.shape)
-    if math.prod(shape) > _LARGEST:
-        raise ValueError(
-            f"A tensor of shape {x.shape} is too large to try an op on, for the shape of its "
-            "output. Leave the batch open (None), or use a layer, which knows its output shape."
-        )
-    value = np.zeros(shape, np.float64 if dtypes.is_float(x.dtype) else x.dtype)
+    shape = _length(x.shape, n)
+    value = np.zeros(shape, np.float32 if dtypes.is_float(x.dtype) else x.dtype)
     if dtypes.is_float(x.dtype):
         value[...] = np.eye(*shape[-2:]) if len(shape) > 1 else 1.0
     return registry.active().tensor(value, x.dtype)

@@ -12,7 +12,7 @@ from deepbasics import config, dtypes
 from deepbasics.backends import registry
 from deepbasics.operand import Operand
 
-# What stands in for every initializer while a file is read: it gives zeros, and has a limit.
+# What takes the place of an initializer while a file is read: it has a limit, and may give zeros.
 stand_in: ContextVar[Callable[..., Any] | None] = ContextVar("stand_in", default=None)
 _computing: ContextVar[str | None] = ContextVar("computing", default=None)
 
@@ -65,7 +65,8 @@ class Variable(Operand):
     ) -> None:
         if isinstance(initializer, Callable):
             dtype = dtypes.name(dtype or config.floatx())
-            initializer = stand_in.get() or initializer
+            replace = stand_in.get()
+            initializer = initializer if replace is None else replace(initializer)
             value = np.asarray(initializer(tuple(shape or ()), dtype=dtype))
         else:
             value = initializer.numpy() if isinstance(initializer, Variable) else initializer

@@ -179,6 +179,8 @@ ROWS = (
         "errors",
         "naming",
         "operand",
+        "paths",
+        "trials",
         "tree",
         "philox",
         "normal_quantile",

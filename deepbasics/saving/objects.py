@@ -36,7 +36,8 @@ _ROOMS: dict[str, tuple[Any, type]] = {
 }
 _FUNCTIONS = (activations, losses, metrics)
 _DEPTH = 200
-_MOST = {"num_thresholds": 10**5, "ngrams": 100}  # settings of which lists are made
+# Settings that take memory before there is any data, by the end of the class' name.
+_MOST = {("", "num_thresholds"): 10**5, ("", "ngrams"): 100, ("IoU", "num_classes"): 2**12}
 _CODE = (
     "It is never run. Write it as a function, decorate that with register_keras_serializable() "
     "and save the model again."
@@ -92,11 +93,8 @@ def check_plain(config: Any, safe_mode: bool = True, depth: int = 0) -> None:
     if depth > _DEPTH:
         raise ValueError(f"it is nested more than {_DEPTH} deep")
     if isinstance(config, Mapping):
-        for setting, most in _MOST.items():
-            value = config.get(setting)
-            if isinstance(value, (int, float)) and value > most:
-                raise ValueError(f"{setting}={value} is more than {most}")
         name = config.get("class_name")
+        _check_sizes(str(name), config.get("config"))
         if name == "__lambda__":
             raise ValueError(f"it holds a Python lambda as bytecode. {_CODE}")
         if name == "Lambda" and safe_mode and not is_unsafe_deserialization_enabled():
@@ -108,6 +106,13 @@ def check_plain(config: Any, safe_mode: bool = True, depth: int = 0) -> None:
     if isinstance(config, list):
         for item in config:
             check_plain(item, safe_mode, depth + 1)
+
+
+def _check_sizes(name: str, settings: Any) -> None:
+    for (ending, setting), most in _MOST.items():
+        value = settings.get(setting) if isinstance(settings, Mapping) else None
+        if name.endswith(ending) and isinstance(value, (int, float)) and value > most:
+            raise ValueError(f"{setting}={value} of a {name} is more than {most}")
 
 
 def _described(thing: Any) -> dict[str, Any]:

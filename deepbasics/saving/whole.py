@@ -1,16 +1,18 @@
 """Whole models: `.keras` archives, `.h5` of Keras 2, and JSON of the architecture alone."""
 
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from deepbasics import dtypes, layers, ops, registered
+from deepbasics import dtypes, layers, registered, trials
 from deepbasics.layers import Layer
 from deepbasics.layers.preprocessing.written_vocabulary import vocabularies_apart
+from deepbasics.layers.shapes import map_shapes
 from deepbasics.paths import as_path
 from deepbasics.saving import archive, assets, compiling, hdf5, legacy_h5, state, weights
 from deepbasics.saving.aside import written_aside
@@ -18,6 +20,7 @@ from deepbasics.saving.objects import check_plain, serialize_keras_object
 from deepbasics.variables import stand_in
 
 _SLACK = 2**20  # bytes of weights that a model may have and its file not: counters and the like
+_MOST_NEW = 2**28  # bytes of weights that a JSON alone may ask for
 
 
 def save_model(
@@ -98,21 +101,24 @@ def model_from_json(
 ) -> Any:
     """The model that `to_json` described (also that of Keras 2 and 3), with new weights.
 
-    Raises UnreadableFile for what is no such JSON, and for `Lambda` layers under `safe_mode`.
+    Raises UnreadableFile for what is no such JSON, and, under `safe_mode`, for `Lambda` layers and
+    weights of more than 256 MiB.
     """
-    with hdf5.guarded("model_from_json"), registered.custom_object_scope(custom_objects):
+    room = _weights_up_to(_MOST_NEW if safe_mode else math.inf)
+    with hdf5.guarded("model_from_json"), registered.custom_object_scope(custom_objects), room:
         return build(json.loads(json_string), safe_mode)
 
 
 def build(config: Any, safe_mode: bool = True) -> Any:
     """A model from its config, with its weights if the shape of its input is known."""
     check_plain(config, safe_mode)
-    model = layers.deserialize(legacy_h5.modern(config))
-    if not hasattr(model, "compile"):
-        raise ValueError(f"it is a {type(model).__name__}, no model")
-    shape = (config.get("build_config") or {}).get("input_shape")
-    if not model.built and shape:
-        _call_on_zeros(model, shape)
+    with trials.of_a_file() if safe_mode else nullcontext():
+        model = layers.deserialize(legacy_h5.modern(config))
+        if not hasattr(model, "compile"):
+            raise ValueError(f"it is a {type(model).__name__}, no model")
+        shape = (config.get("build_config") or {}).get("input_shape")
+        if not model.built and shape:
+            _build_by_shape(model, shape)
     return model
 
 
@@ -138,23 +144,27 @@ def _load_archive(path: str, compile: bool, safe_mode: bool) -> Any:
 def _build_for(config: Any, safe_mode: bool, found: hdf5.Groups) -> Any:
     """A model that is about to get the weights that were found: no larger than these."""
     size = sum(entry.nbytes for group in found.values() for entry in group.values())
-    with _zeros_up_to(size + _SLACK):
+    with _weights_up_to(size + _SLACK, zeros=True):
         return build(config, safe_mode)
 
 
 @contextmanager
-def _zeros_up_to(limit: int) -> Iterator[None]:
-    """Weights made in the block start as zeros, for they are read; so many bytes in all."""
+def _weights_up_to(limit: float, zeros: bool = False) -> Iterator[None]:
+    """Weights made in the block have so many bytes in all; zeros will do where they are read."""
     left = limit
 
-    def zeros(shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        nonlocal left
-        left -= int(np.prod([float(n) for n in shape])) * np.dtype(_host(dtype)).itemsize
-        if left < 0:
-            raise ValueError(f"a weight of shape {shape} is more than the file has numbers for")
-        return np.zeros(shape, _host(dtype))
+    def replace(initializer: Callable[..., Any]) -> Callable[..., Any]:
+        def limited(shape: tuple[int, ...], dtype: str) -> Any:
+            nonlocal left
+            left -= math.prod(float(n) for n in shape) * np.dtype(_host(dtype)).itemsize
+            if left < 0:
+                why = "the file has numbers for" if zeros else f"is left of {limit} bytes"
+                raise ValueError(f"a weight of shape {shape} is more than {why}")
+            return np.zeros(shape, _host(dtype)) if zeros else initializer(shape, dtype=dtype)
 
-    token = stand_in.set(zeros)
+        return limited
+
+    token = stand_in.set(replace)
     try:
         yield
     finally:
@@ -165,13 +175,17 @@ def _host(dtype: str) -> str:
     return "float32" if dtype == "bfloat16" else dtypes.name(dtype)
 
 
-def _call_on_zeros(model: Any, shape: Any) -> None:
-    if isinstance(shape, Mapping):
-        model({key: ops.zeros([n or 1 for n in s], model.dtype) for key, s in shape.items()})
-    elif shape and isinstance(shape[0], list):
-        model([ops.zeros([n or 1 for n in s], model.dtype) for s in shape])
-    else:
-        model.build_for(np.zeros([1, *(n or 1 for n in shape[1:])], model.dtype))
+def _build_by_shape(model: Any, shape: Any) -> None:
+    """Make the weights of a model that has none yet, for inputs of a shape or a nest of them."""
+    if hasattr(model, "_stack"):  # whose layers need no call
+        return model.build((None, *shape[1:]))
+    model.build_for(map_shapes(lambda one: _zeros([1, *(n or 1 for n in one[1:])]), shape))
+
+
+def _zeros(shape: list[int]) -> np.ndarray:
+    if math.prod(map(float, shape)) > trials.LARGEST:
+        raise ValueError(f"an input of shape {shape} is too large")
+    return np.zeros(shape, "float32")
 
 
 class Saving:
