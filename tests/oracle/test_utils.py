@@ -161,11 +161,12 @@ def test_models_are_compiled_from_the_config_of_another(backend):
     assert ours.get_compile_config() is None
     theirs.compile("adam", "mse", metrics=["mae"], loss_weights=0.5)
     ours.compile_from_config(theirs.get_compile_config())
-    assert (ours.optimizer.name, ours.metrics_names) == ("adam", ["loss", "mae"])
+    assert type(ours.optimizer) is db.optimizers.Adam
     again = stack(keras)
     again.compile_from_config(ours.get_compile_config())
     x, y = RNG.normal(size=(8, 3)).astype("float32"), np.ones((8, 1), "float32")
     for model in (theirs, again):
         model.set_weights(ours.get_weights())
     losses = [model.evaluate(x, y, verbose=0) for model in (ours, theirs, again)]
+    assert len(losses[0]) == 2
     np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-6)
