@@ -182,6 +182,8 @@ def _symbolic(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def connect(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a layer or op on symbolic tensors: gives symbolic outputs, and notes the call."""
     outputs = operation.compute_output_spec(*args, **kwargs)
+    if outputs is None:
+        raise ValueError(f"{operation.name!r} returned None when called: its call lacks a return.")
     Node(operation, args, kwargs, outputs)
     return outputs
 

@@ -59,4 +59,6 @@ def without_batch(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
 
 def specs(tensors: Any) -> Any:
     """What a nest of tensors looks like, whatever the batch: a nest of symbolic tensors."""
+    if tensors is None:
+        raise ValueError("call() returned None: it lacks a return.")
     return tree.map(lambda t: SymbolicTensor(without_batch(t.shape), t.dtype), tensors)

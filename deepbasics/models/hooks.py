@@ -1,5 +1,6 @@
 """What a subclass of `Model` may define to change what a step does, in Keras' terms."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from deepbasics import logits, tree
@@ -189,6 +190,11 @@ def _own_step(model: Any, kind: str, form: Any) -> Any:
         with logits.scope():
             found = method(data)
         if kind != "predict":
+            if found is not None and not isinstance(found, Mapping):
+                raise TypeError(
+                    f"{kind}_step returns a dict of what to show, such as "
+                    f'{{"loss": value}}; it returned {type(found).__name__}.'
+                )
             return found
         model.predicted = specs(found)
         return tree.flatten(found)

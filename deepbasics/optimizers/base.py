@@ -354,8 +354,7 @@ class Optimizer(Stepwise):
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """`apply` for (gradient, variable) pairs; returns the iteration."""
-        gradients, variables = zip(*grads_and_vars, strict=True)
-        self.apply(gradients, variables)
+        self.apply(*gradients.apart(grads_and_vars))
         return self._iterations
 
     def apply(

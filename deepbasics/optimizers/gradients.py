@@ -4,13 +4,25 @@ Norms are taken variable by variable, so that an arena changes nothing in their 
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
 
 from deepbasics import ops
 from deepbasics.variables import Variable
+
+
+def apart(pairs: Iterable[tuple[Any, Variable]]) -> tuple[list[Any], list[Variable]]:
+    """The gradients and the Variables of pairs. TypeError where these are in the other order."""
+    pairs = list(pairs)
+    strange = [v for _, v in pairs if not isinstance(v, Variable)]
+    if strange:
+        raise TypeError(
+            "apply_gradients takes pairs (gradient, variable), in this order; got "
+            f"{type(strange[0]).__name__} for a variable."
+        )
+    return [g for g, _ in pairs], [v for _, v in pairs]
 
 
 def in_order(

@@ -182,6 +182,11 @@ def as_array(value: Any) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise TypeError(f"Cannot make a tensor of {type(value).__name__}: {error}") from None
+    if value is None:
+        raise TypeError(
+            "Cannot make a tensor of NoneType: is it from a function that lacks its return, or a "
+            "weight that is made only when its layer is built?"
+        )
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"Cannot make a tensor of {type(value).__name__} with dtype {array.dtype}; "

@@ -398,7 +398,13 @@ def initial_state(cell: Any, batch_size: int, dtype: str) -> list[Any]:
 def step(cell: Any, inputs: Any, states: Any, training: bool) -> tuple[Any, list[Any]]:
     """One step of a cell: (output, states as a list)."""
     if isinstance(cell, Layer):
-        output, new = cell(inputs, states, training=training)
+        found = cell(inputs, states, training=training)
     else:
-        output, new = cell.call(inputs, states)
+        found = cell.call(inputs, states)
+    if not isinstance(found, (list, tuple)) or len(found) != 2:
+        raise ValueError(
+            f"The cell {type(cell).__name__} must return (output, states) from call(inputs, "
+            f"states); it returned {type(found).__name__}."
+        )
+    output, new = found
     return output, list(new) if isinstance(new, (list, tuple)) else [new]

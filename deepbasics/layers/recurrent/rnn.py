@@ -140,7 +140,9 @@ class RNN(Layer):
         sizes = state_sizes(self.cell)
         batch = sequences.shape[0]
         shapes = [tuple(s.shape) for s in tree.flatten(given)]
-        if len(given) != len(sizes) or any(s[0] != batch for s in shapes):
+        plain = all(isinstance(n, int) for n in sizes) and len(given) == len(sizes)
+        wrong = plain and any(len(s) == 2 and s[1] != n for s, n in zip(shapes, sizes, strict=True))
+        if wrong or len(given) != len(sizes) or any(s[0] != batch for s in shapes):
             raise ValueError(
                 f"{type(self).__name__} layer {self.name!r} has {len(sizes)} states, of sizes "
                 f"{sizes}, for a batch of {batch}; it got states of shapes {shapes}."
