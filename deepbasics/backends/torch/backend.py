@@ -63,6 +63,8 @@ class TorchBackend:
     def _on_host(value: Any) -> torch.Tensor:
         """A tensor in the memory of an array, where torch can have it so."""
         array = as_array(value)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         if not array.flags.writeable or any(s < 0 for s in array.strides):
             array = array.copy()
         return torch.from_numpy(np.asarray(array))
