@@ -213,15 +213,45 @@ def test_an_input_and_a_weight_given_back_are_copies():
     assert [g.tolist() for g in given] == [[0, 0], [1, 2]]
 
 
-def test_a_masked_recurrence_runs_eagerly_and_nobody_is_told():
+@pytest.mark.parametrize("layer", [layers.GRU, layers.SimpleRNN, layers.LSTM])
+def test_a_masked_recurrence_is_replayed_whatever_the_mask_shows(layer):
     rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 5, (40, 6)), np.eye(3)[rng.integers(0, 3, 40)]
-    model = Sequential([layers.Embedding(5, 4, mask_zero=True), layers.LSTM(4), layers.Dense(3)])
-    model.compile("sgd", "mse")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.fit(x, y, batch_size=8, epochs=2, verbose=0)
-    assert not programs(model)
+    x, y = rng.integers(0, 3, (40, 6)), np.eye(3)[rng.integers(0, 3, 40)]
+    x[:8, 3:] = 0  # shorter ones in the first batch
+    x[9] = 0  # nothing counts
+
+    def make():
+        first = layers.Embedding(5, 4, mask_zero=True)
+        model = Sequential([first, layer(4), layers.Dense(3)])
+        model.compile("adam", "mse")
+        return model
+
+    agree(make, x, y, batch_size=8, epochs=3, shuffle=False)
+
+
+def test_the_cell_of_a_masked_lstm_is_that_of_the_last_step_that_counts():
+    """As torch's LSTM on those steps alone, gradients too; what is hidden may be NaN."""
+    from deepbasics.backends.torch.rules import RULES
+
+    torch.manual_seed(0)
+    lstm = torch.nn.LSTM(3, 4)
+    kernel, recurrent, bias, _ = (p.detach() for p in lstm.parameters())
+    lstm.bias_hh_l0.data.zero_()
+    for counted in ([], [1], [0, 2, 5], range(6)):
+        mask = torch.zeros(6, 1, dtype=torch.bool)
+        mask[list(counted)] = True
+        x = torch.randn(6, 1, 3).masked_fill(~mask[..., None], torch.nan)
+        leaves = [t.clone().requires_grad_() for t in (x, torch.randn(1, 4), torch.randn(1, 4))]
+        hs, c = RULES["lstm"](*leaves, kernel.t(), recurrent.t(), bias, mask)
+        found = torch.autograd.grad(hs[-1].sum() + (c * c).sum(), leaves)
+        h, state = leaves[1], leaves[2]
+        if len(counted):
+            _, (h, state) = lstm(leaves[0][mask][:, None], (leaves[1][None], leaves[2][None]))
+        wanted = torch.autograd.grad(h.sum() + (state * state).sum(), leaves, allow_unused=True)
+        torch.testing.assert_close(hs[-1].flatten(), h.flatten())
+        torch.testing.assert_close(c.flatten(), state.flatten())
+        for got, want in zip(found, wanted, strict=True):
+            torch.testing.assert_close(got, torch.zeros_like(got) if want is None else want)
 
 
 @pytest.mark.parametrize("layer", [layers.GRU, layers.SimpleRNN, layers.LSTM])

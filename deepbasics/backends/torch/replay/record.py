@@ -89,7 +89,6 @@ class Recording:
     inputs: list[int] = field(default_factory=list)
     result: Any = None
     obstacle: str | None = None
-    expected: bool = False  # whether the obstacle is one of our own, about which nobody can do much
     _index: dict[int, int] = field(default_factory=dict)  # of the tensors alive, by key
     _alive: dict[int, _Alive] = field(default_factory=dict)
     _memory: dict[int, list[int]] = field(default_factory=dict)  # of a storage: number, tensors
@@ -178,10 +177,9 @@ class Recording:
         as_view = _RESHAPES.get(function.overloadpacket)
         return as_view and (getattr(as_view, function._overloadname), args, kwargs)
 
-    def refuse(self, reason: str, expected: bool = False) -> None:
+    def refuse(self, reason: str) -> None:
         """Note the first obstacle."""
-        if self.obstacle is None:
-            self.obstacle, self.expected = reason, expected
+        self.obstacle = self.obstacle or reason
 
 
 def storage(tensor: torch.Tensor) -> int:

@@ -62,10 +62,9 @@ class Step:
             self._programs[signature] = self._program(plan(recording))
         else:
             self.eager = True
-            if not recording.expected:
-                warnings.warn(
-                    f"This step runs eagerly, more slowly: {recording.obstacle}.", stacklevel=4
-                )
+            warnings.warn(
+                f"This step runs eagerly, more slowly: {recording.obstacle}.", stacklevel=4
+            )
         return result
 
     def _program(self, made: Plan) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
 """Recurrences by torch's fused kernels; arguments and layout as in the NumPy rules.
 
 torch's LSTM has Keras' gate order, its GRU the first two gates exchanged. A masked sequence is
-closed up, so that the steps that count come first, and run as a packed sequence; then each step
-takes the state of the last one that counted.
+closed up, so that the steps that count come first, and run to its full length, whatever the mask
+shows; then each step takes the state of the last one that counted.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-
-from deepbasics.backends.torch.replay.record import active
 
 _VF = torch._VF
 _TAIL = (True, 1, 0.0)  # biases, layers, dropout
+_SATURATED = 1e4  # its sigmoid is 1 in every dtype, that of its negative 0; float16 has it
 
 
 def _parameters(
@@ -32,33 +30,21 @@ def _side_by_side(parts: list[Tensor]) -> list[Tensor]:
     return [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
 
 
-def _unmasked(kernel: Callable[..., Any], x: Tensor, states: Any, weights: Any) -> Any:
+def _run(kernel: Callable[..., Any], x: Tensor, states: Any, weights: Any) -> tuple[Tensor, ...]:
     return kernel(x, states, weights, *_TAIL, torch.is_grad_enabled(), False, False)
 
 
-def _masked(
-    kernel: Callable[..., Any], x: Tensor, states: tuple[Tensor, ...], weights: Any, mask: Tensor
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """All h, and the last states, each (1, batch, units)."""
-    if (recording := active()) is not None:
-        reason = "a masked recurrence is run on as many steps as the mask shows"
-        recording.refuse(reason, expected=True)
-    order = torch.argsort(~mask, dim=0, stable=True)
-    counts = mask.sum(0)
-    closed = torch.gather(x, 0, order[..., None].expand_as(x))
-    packed = pack_padded_sequence(closed, counts.clamp(min=1).cpu(), enforce_sorted=False)
-    rows = packed.sorted_indices
-    given = tuple(s.index_select(1, rows) for s in states)
-    data, *last = kernel(
-        packed.data, packed.batch_sizes, given if len(given) > 1 else given[0], weights, *_TAIL,
-        torch.is_grad_enabled(), False,
-    )  # fmt: skip
-    hs, _ = pad_packed_sequence(packed._replace(data=data), total_length=len(x))
-    hs = torch.cat([states[0], hs])
-    hs = torch.gather(hs, 0, mask.cumsum(0)[..., None].expand(-1, -1, hs.shape[-1]))
-    last = (s.index_select(1, packed.unsorted_indices) for s in last)
-    kept = (counts > 0)[:, None]
-    return hs, tuple(torch.where(kept, a, b) for a, b in zip(last, states, strict=True))
+def _closed_up(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The steps that count, then zeros; and which are those zeros, with a last axis of one."""
+    order = torch.argsort(~mask, dim=0, stable=True)[..., None]
+    rest = (torch.arange(len(x), device=x.device)[:, None] >= mask.sum(0))[..., None]
+    return torch.gather(x, 0, order.expand_as(x)).masked_fill(rest, 0.0), rest
+
+
+def _spread_out(h0: Tensor, hs: Tensor, mask: Tensor) -> Tensor:
+    """Each step takes the state of the last one that counted, the first ones h0."""
+    hs = torch.cat([h0, hs])
+    return torch.gather(hs, 0, mask.cumsum(0)[..., None].expand(-1, -1, hs.shape[-1]))
 
 
 def _lstm(
@@ -70,13 +56,22 @@ def _lstm(
     bias: Tensor,
     mask: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    weights = _parameters(kernel, recurrent, bias, torch.zeros_like(bias))
     states = (h0[None].contiguous(), c0[None].contiguous())
     if mask is not None:
-        hs, (_, c) = _masked(_VF.lstm, x, states, weights, mask)
-    else:
-        hs, _, c = _unmasked(_VF.lstm, x, states, weights)
-    return hs, c[0]
+        x, rest = _closed_up(x, mask)
+        x = torch.cat([x, rest.to(x.dtype)], -1)
+        kernel = torch.cat([kernel, _holding(kernel, len(recurrent))])
+    weights = _parameters(kernel, recurrent, bias, torch.zeros_like(bias))
+    hs, _, c = _run(_VF.lstm, x, states, weights)
+    return (hs if mask is None else _spread_out(states[0], hs, mask)), c[0]
+
+
+def _holding(kernel: Tensor, units: int) -> Tensor:
+    """The weights of an input that, when it is 1, closes the input gate and opens the forget gate
+    all the way: c stays as it is, and no gradient comes through the gates.
+    """
+    gates = [kernel.new_full((1, units), z) for z in (-_SATURATED, _SATURATED, 0.0, 0.0)]
+    return torch.cat(gates, -1)
 
 
 def _reset_first(w: Tensor) -> Tensor:
@@ -103,9 +98,10 @@ def _one_state(
     kernel: Callable[..., Any], x: Tensor, h0: Tensor, weights: Any, mask: Tensor | None
 ) -> Tensor:
     h0 = h0[None].contiguous()
-    if mask is not None:
-        return _masked(kernel, x, (h0,), weights, mask)[0]
-    return _unmasked(kernel, x, h0, weights)[0]
+    if mask is None:
+        return _run(kernel, x, h0, weights)[0]
+    x, _ = _closed_up(x, mask)
+    return _spread_out(h0, _run(kernel, x, h0, weights)[0], mask)
 
 
 def _vjp(forward: Callable[..., Any], results: int, arguments: int) -> Callable[..., Any]:
