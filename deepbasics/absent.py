@@ -49,7 +49,6 @@ NAMES: dict[str, frozenset[str]] = {
             "concordance_correlation pearson_correlation"
         ),
         "ops": "eig polar view_as_complex view_as_real",
-        "ops.image": "elastic_transform extract_patches_3d perspective_transform ssim",
         "ops.linalg": "eig",
         "ops.nn": "polar",
         "optimizers": "MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",

@@ -18,6 +18,7 @@ from deepbasics.ops import (
     crossentropy,
     einsum,
     elementwise,
+    filters,
     fourier,
     gradients,
     images,
@@ -32,6 +33,7 @@ from deepbasics.ops import (
     shape,
     sorting,
     statistics,
+    warps,
 )
 
 FAMILIES = (
@@ -62,7 +64,7 @@ FAMILIES = (
 # Every public op passes through this table once; what is to hold for all of them is done here.
 OPS = {
     name: symbolic.op(name, getattr(family, name))
-    for family in (*FAMILIES, images)
+    for family in (*FAMILIES, filters, images, warps)
     for name in family.__all__
 }
 
@@ -73,7 +75,7 @@ def _names(*families: ModuleType) -> list[str]:
 
 # What is in the namespaces that Keras has; the module of each takes its names from here.
 NAMESPACES = {
-    "image": _names(images),
+    "image": _names(filters, images, warps),
     "linalg": [*_names(matrices), "jvp"],
     "nn": [
         *_names(attention, blocks, convolution, crossentropy, networks, normalization),

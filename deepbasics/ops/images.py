@@ -19,8 +19,6 @@ from deepbasics.ops.elementwise import (
     clip,
     divide,
     equal,
-    floor,
-    logical_and,
     maximum,
     minimum,
     mod,
@@ -28,7 +26,6 @@ from deepbasics.ops.elementwise import (
     subtract,
     where,
 )
-from deepbasics.ops.filters import extract_patches, gaussian_blur, sobel_edges
 from deepbasics.ops.products import tensordot
 from deepbasics.ops.reduction import max as largest
 from deepbasics.ops.reduction import min as smallest
@@ -38,16 +35,14 @@ from deepbasics.ops.shape import (
     get_item,
     moveaxis,
     pad,
-    reshape,
     stack,
     take,
     unstack,
 )
 
 __all__ = [
-    "affine_transform", "crop_images", "extract_patches", "gaussian_blur", "hsv_to_rgb",
-    "map_coordinates", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
-    "scale_and_translate", "sobel_edges",
+    "crop_images", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale", "rgb_to_hsv",
+    "scale_and_translate",
 ]  # fmt: skip
 
 Tensor = Any
@@ -61,7 +56,9 @@ def _channels(data_format: str | None, ndim: int) -> int:
     return ndim - 1 if data_format == "channels_last" else ndim - 3
 
 
-def _image(images: Any, name: str, data_format: str | None) -> tuple[Tensor, int, tuple[int, int]]:
+def image_of(
+    images: Any, name: str, data_format: str | None
+) -> tuple[Tensor, int, tuple[int, int]]:
     """The tensor, the axis of its channels, and those of its height and width."""
     x = tensor(images)
     n = len(x.shape)
@@ -131,7 +128,7 @@ def resize(
     `antialias` widens its kernel where the image shrinks. To keep the proportions, the image is
     cropped in its middle, or padded with `fill_value` on both sides, first.
     """
-    x, _, axes = _image(images, "resize", data_format)
+    x, _, axes = image_of(images, "resize", data_format)
     if interpolation != "nearest" and interpolation not in KERNELS:
         raise unknown("interpolation", interpolation, ("nearest", *KERNELS))
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -251,7 +248,7 @@ def crop_images(
     data_format: str | None = None,
 ) -> Tensor:
     """Without some pixels at the edges; of each axis two of the three numbers are given."""
-    x, _, axes = _image(images, "crop_images", data_format)
+    x, _, axes = image_of(images, "crop_images", data_format)
     sides = (
         (top_cropping, bottom_cropping, target_height),
         (left_cropping, right_cropping, target_width),
@@ -276,7 +273,7 @@ def pad_images(
     data_format: str | None = None,
 ) -> Tensor:
     """With zeros around; of each axis two of the three numbers are given."""
-    x, _, axes = _image(images, "pad_images", data_format)
+    x, _, axes = image_of(images, "pad_images", data_format)
     sides = (
         (top_padding, bottom_padding, target_height),
         (left_padding, right_padding, target_width),
@@ -287,139 +284,11 @@ def pad_images(
     return pad(x, widths)
 
 
-# moving -------------------------------------------------------------------------------------------
-
-
-def _mirror(i: Tensor, n: int) -> Tensor:
-    return multiply(i, 0) if n == 1 else subtract(n - 1, abs(subtract(mod(i, 2 * (n - 1)), n - 1)))
-
-
-# where an index outside 0 to n - 1 leads to
-INSIDE: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "constant": lambda i, n: clip(i, 0, n - 1),
-    "nearest": lambda i, n: clip(i, 0, n - 1),
-    "wrap": lambda i, n: mod(i, n),
-    "mirror": _mirror,
-    "reflect": lambda i, n: call("floor_divide", _mirror(add(multiply(i, 2), 1), 2 * n + 1), 2),
-}
-
-
-def map_coordinates(
-    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0
-) -> Tensor:
-    """The values at fractional places: `coordinates[a]` holds those along axis a.
-
-    `order` 0 takes the nearest element (of two the later), 1 interpolates linearly. Outside:
-    "constant" `fill_value`, "nearest" the edge, "wrap" from the other end, "mirror" and "reflect"
-    back again, without and with the edge twice.
-    """
-    x = float_tensor(inputs)
-    if fill_mode not in INSIDE:
-        raise unknown("fill_mode", fill_mode, INSIDE)
-    if order not in (0, 1):
-        raise ValueError(f"map_coordinates: order must be 0 or 1; got {order}.")
-    places = list(coordinates) if isinstance(coordinates, (list, tuple)) else unstack(coordinates)
-    places = [tensor(p, dtype_of(x)) for p in places]
-    if len(places) != len(x.shape):
-        raise ValueError(f"map_coordinates: {len(places)} coordinates for {len(x.shape)} axes.")
-    corners = _corners([(None, None, None)], places, x.shape, order, fill_mode)
-    return _interpolated(reshape(x, (-1,)), corners, fill_value)
-
-
-Corner = tuple[Any, Any, Any]  # the index of an element, its weight, and whether it is inside
-
-
-def _corners(
-    corners: list[Corner], places: Sequence[Tensor], shape: Sequence[int], order: int, mode: str
-) -> list[Corner]:
-    """The elements next to places along further axes of this shape."""
-    for place, n in zip(places, shape, strict=True):
-        near = _near(place, order, n, mode)
-        corners = [_corner(old, new, n) for old in corners for new in near]
-    return corners
-
-
-def _interpolated(rows: Tensor, corners: list[Corner], fill_value: float) -> Tensor:
-    """The weighted sum of elements, or of rows of them."""
-    last = (lambda t: expand_dims(t, -1)) if len(rows.shape) > 1 else (lambda t: t)
-    total = None
-    for index, weight, valid in corners:
-        value = take(rows, index, 0)
-        value = value if valid is None else where(last(valid), value, fill_value)
-        value = value if weight is None else multiply(value, last(weight))
-        total = value if total is None else add(total, value)
-    return total
-
-
-def _near(place: Tensor, order: int, n: int, fill_mode: str) -> list[Corner]:
-    """The elements next to a place along one axis."""
-    low = floor(place if order else add(place, 0.5))
-    share = subtract(place, call("stop_gradient", low))
-    parts = [(low, subtract(1.0, share)), (add(low, 1.0), share)] if order else [(low, None)]
-    found = []
-    for index, weight in parts:
-        index = tensor(index, "int64")
-        outside = fill_mode == "constant"
-        valid = logical_and(index >= 0, index < n) if outside else None
-        found.append((INSIDE[fill_mode](index, n), weight, valid))
-    return found
-
-
-def _corner(old: Corner, new: Corner, n: int) -> Corner:
-    """One more axis of an element's index, weight and validity."""
-    joins = (lambda a, b: add(multiply(a, n), b), multiply, logical_and)
-    return tuple(b if a is None else a if b is None else join(a, b)
-                 for join, a, b in zip(joins, old, new, strict=True))  # fmt: skip
-
-
-def affine_transform(
-    images: Any,
-    transform: Any,
-    interpolation: str = "bilinear",
-    fill_mode: str = "constant",
-    fill_value: float = 0,
-    data_format: str | None = None,
-) -> Tensor:
-    """Images whose point (x, y) is the point ((a x + b y + c) / k, (d x + e y + f) / k) of the old.
-
-    `transform`: (batch, 8) or (8,), the numbers a to f, then g and h with k = g x + h y + 1.
-    `interpolation`: "nearest" or "bilinear"; `fill_mode` as in `ops.image.map_coordinates`.
-    """
-    orders = {"nearest": 0, "bilinear": 1}
-    if interpolation not in orders:
-        raise unknown("interpolation", interpolation, orders)
-    if fill_mode not in INSIDE:
-        raise unknown("fill_mode", fill_mode, INSIDE)
-    x, channels, _ = _image(images, "affine_transform", data_format)
-    single = len(x.shape) == 3
-    x = moveaxis(float_tensor(x), channels, -1)
-    x = expand_dims(x, 0) if single else x
-    batch, height, width, deep = x.shape
-    t = tensor(transform, dtype_of(x))
-    if t.shape[-1] != 8 or (len(t.shape) == 2 and t.shape[0] not in (1, batch)):
-        raise ValueError(f"affine_transform: transform needs shape ({batch}, 8); got {t.shape}.")
-    t = call("broadcast_to", t, shape=(batch, 8))
-    a, b, c, d, e, f, g, h = (reshape(part, (batch, 1, 1)) for part in unstack(t, axis=1))
-    column, row = (tensor(v, dtype_of(x)) for v in (np.arange(width), np.arange(height)[:, None]))
-
-    def plane(p: Tensor, q: Tensor, r: Any) -> Tensor:
-        return add(add(multiply(p, column), multiply(q, row)), r)
-
-    scale = plane(g, h, 1.0)
-    places = [divide(plane(d, e, f), scale), divide(plane(a, b, c), scale)]
-    image = tensor(np.arange(batch).reshape(-1, 1, 1))
-    order = orders[interpolation]
-    corners = _corners([(image, None, None)], places, (height, width), order, fill_mode)
-    y = _interpolated(reshape(x, (-1, deep)), corners, fill_value)
-    y = moveaxis(y, -1, channels if not single else channels + 1)
-    return get_item(y, 0) if single else y
-
-
 # colours ------------------------------------------------------------------------------------------
 
 
 def _colours(images: Any, name: str, data_format: str | None) -> tuple[list[Tensor], int]:
-    x, channels, _ = _image(images, name, data_format)
+    x, channels, _ = image_of(images, name, data_format)
     if x.shape[channels] != 3:
         raise ValueError(f"ops.image.{name} needs 3 channels; got shape {tuple(x.shape)}.")
     return unstack(float_tensor(x), axis=channels), channels

@@ -143,3 +143,104 @@ def test_scale_and_translate(method, antialias, scale, move):
 def test_scale_and_translate_knows_its_methods():
     with pytest.raises(ValueError, match="Did you mean 'cubic'"):
         ops.image.scale_and_translate(IMAGES, IMAGES.shape, [1.0], [0.0], [1], "cubik")
+
+
+VOLUMES = RNG.normal(size=(2, 5, 6, 7, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("how", [{}, {"strides": 1}, {"strides": (1, 2, 1), "padding": "same"}])
+@pytest.mark.parametrize("size", [2, (1, 3, 2)])
+def test_patches_of_volumes(size, how):
+    _agree("extract_patches_3d", VOLUMES, size, data_format="channels_last", **how)
+    _agree("extract_patches_3d", VOLUMES[0], size, data_format="channels_last", **how)
+
+
+def test_patches_of_volumes_with_channels_first():
+    first = VOLUMES.transpose(0, 4, 1, 2, 3).copy()
+    _agree("extract_patches_3d", first, 2, data_format="channels_first")
+
+
+PAIR = RNG.uniform(0, 1, (2, 3, 14, 13, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"max_val": 2.0, "filter_size": 5, "filter_sigma": 1.0}, {"k1": 0.1, "k2": 0.2}],
+    ids=str,
+)
+def test_structural_similarity(how):
+    near = PAIR[0] + 0.1 * PAIR[1]
+    for a, b in ((PAIR[0], PAIR[1]), (PAIR[0], near), (PAIR[0, 0], near[0])):
+        _agree("ssim", a, b, **how)
+    first = [a.transpose(0, 3, 1, 2).copy() for a in (PAIR[0], near)]
+    _agree("ssim", *first, data_format="channels_first", **how)
+
+
+def test_an_image_is_like_itself_and_unlike_its_negative():
+    same, negative = (ops.image.ssim(PAIR[0], b) for b in (PAIR[0], 1 - PAIR[0]))
+    np.testing.assert_allclose(ops.convert_to_numpy(same), 1, rtol=1e-6)
+    assert (ops.convert_to_numpy(negative) < 0).all()
+    with pytest.raises(ValueError, match="of one shape"):
+        ops.image.ssim(PAIR[0], PAIR[0, 0])
+
+
+CORNERS = np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 4.0], [5.0, 4.0]], "float32")
+OTHERS = (CORNERS + RNG.uniform(-1, 1, (2, 4, 2))).astype("float32")
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("fill_value", [0, 0.5])
+def test_perspective(interpolation, fill_value):
+    start = np.stack([CORNERS, CORNERS])
+    how = {"interpolation": interpolation, "fill_value": fill_value}
+    _agree("perspective_transform", IMAGES, start, OTHERS, **how)
+    _agree("perspective_transform", IMAGES, CORNERS, OTHERS[0], **how)
+    _agree("perspective_transform", IMAGES[0], CORNERS, OTHERS[1], **how)
+    first = IMAGES.transpose(0, 3, 1, 2).copy()
+    _agree("perspective_transform", first, start, OTHERS, data_format="channels_first", **how)
+
+
+def test_the_four_points_of_a_perspective_are_where_they_should_be():
+    ends = np.array([[1.0, 1.0], [4.0, 0.0], [0.0, 4.0], [5.0, 3.0]], "float32")
+    y = ops.convert_to_numpy(ops.image.perspective_transform(IMAGES, CORNERS, ends))
+    for (x0, y0), (x1, y1) in zip(CORNERS.astype(int), ends.astype(int), strict=True):
+        np.testing.assert_allclose(y[:, y1, x1], IMAGES[:, y0, x0], rtol=1e-4)
+    with pytest.raises(ValueError, match=r"of shape \(batch, 4, 2\)"):
+        ops.image.perspective_transform(IMAGES, CORNERS[:3], ends[:3])
+
+
+def test_elastic_images_are_bent_by_as_much_as_asked():
+    places = np.stack(np.meshgrid(np.arange(40.0), np.arange(30.0)), axis=-1).astype("float32")
+    images = np.stack([places, places])
+
+    def bent(alpha, sigma=3.0, seed=1):
+        how = {"alpha": alpha, "sigma": sigma, "seed": seed, "fill_mode": "nearest"}
+        return ops.convert_to_numpy(ops.image.elastic_transform(images, **how))
+
+    np.testing.assert_allclose(bent(0.0), images, rtol=1e-5)
+    np.testing.assert_array_equal(bent(4.0), bent(4.0))
+    moved = (bent(4.0) - images)[:, 8:-8, 8:-8]
+    assert not np.allclose(moved[0], moved[1])  # each image in its own way
+    assert not np.allclose(moved[..., 0], moved[..., 1])
+    theirs = keras.ops.convert_to_numpy(
+        keras.ops.image.elastic_transform(images, 4.0, 3.0, fill_mode="nearest", seed=1)
+    )
+    expected = (theirs - images)[:, 8:-8, 8:-8]
+    assert 0.5 < moved.std() / expected.std() < 2
+    steps = np.diff(moved, axis=1).std() / moved.std()
+    assert abs(steps - np.diff(expected, axis=1).std() / expected.std()) < 0.15
+
+
+def test_gradients_flow_through_the_newer_ops():
+    def loss(x):
+        turned = ops.image.perspective_transform(x, CORNERS, OTHERS[0])
+        bent = ops.image.elastic_transform(turned, 1.0, 1.0, seed=3)
+        return ops.sum(ops.image.ssim(bent, x, filter_size=3))
+
+    x = IMAGES.astype("float64")
+    gradient = ops.convert_to_numpy(ops.grad(loss)(x))
+    for place in ((0, 2, 3, 1), (1, 1, 1, 0)):
+        step = np.zeros_like(x)
+        step[place] = 1e-6
+        up, down = (float(ops.convert_to_numpy(loss(x + s))) for s in (step, -step))
+        np.testing.assert_allclose(gradient[place], (up - down) / 2e-6, rtol=1e-6)
