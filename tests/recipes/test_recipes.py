@@ -98,6 +98,18 @@ def test_the_first_steps_agree_at_every_level(name):
 
 
 @pytest.mark.usefixtures("backend")
+def test_a_seed_repeats_a_whole_run_bit_for_bit(name):
+    recipe = recipe_of(name)
+    recipe = shortened(recipe, 2 * recipe.BATCH_SIZE)
+    runs = []
+    for seed in (3, 3, 4):
+        history = recipe.main(epochs=2, seed=seed, verbose=0)["history"]
+        runs.append([history.history, *(w.tobytes() for w in history.model.get_weights())])
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+@pytest.mark.usefixtures("backend")
 def test_xor_is_learned_by_two_hidden_units(capsys):
     found = recipe_of("xor").main()
     assert found["learned"] is True
