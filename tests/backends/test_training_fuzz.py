@@ -116,7 +116,7 @@ def made(rng: np.random.Generator, drawn: Drawn, policy: str, **named: str) -> A
 def branch(rng: np.random.Generator, kind: str, x: Any, policy: str) -> Any:
     """Rows made of an input by a stack of layers, some of which are skipped over."""
     if kind == "tokens":
-        x = layers.Embedding(7, 4, mask_zero=bool(rng.random() < 0.15), dtype=policy)(x)
+        x = layers.Embedding(7, 4, mask_zero=bool(rng.random() < 0.5), dtype=policy)(x)
         kind = "sequence"
     seen = [x]
     for _ in range(int(rng.integers(1, 4))):

@@ -211,9 +211,13 @@ def substitute(nest: Any, value: Callable[[Ref], Any]) -> Any:
 
 def refs(nest: Any) -> list[int]:
     """The tensors in a nest of references."""
-    found: list[int] = []
-    substitute(nest, lambda ref: found.append(ref.index))
-    return found
+    if type(nest) is Ref:
+        return [nest.index]
+    if isinstance(nest, dict):
+        nest = nest.values()
+    elif type(nest) not in (tuple, list):
+        return []
+    return [index for n in nest for index in refs(n)]
 
 
 class _Calls(TorchDispatchMode):
