@@ -57,7 +57,7 @@ NAMES: dict[str, frozenset[str]] = {
             "Config FeatureSpace audio_dataset_from_directory bounding_boxes "
             "get_source_inputs image_dataset_from_directory text_dataset_from_directory"
         ),
-        "preprocessing": "image_dataset_from_directory text text_dataset_from_directory",
+        "preprocessing": "image_dataset_from_directory text_dataset_from_directory",
     }.items()
 }
 

@@ -86,6 +86,7 @@ RULES: dict[str, list[Rule]] = {
     "embedding": [
         *renamed(init="embeddings_initializer"),
         *prefixed("W", "embeddings"),
+        *dropped("add SpatialDropout1D after it", "dropout"),
         Rule(("input_length",), ("input_shape",), lambda length: (length,)),
     ],
     "window": [
@@ -141,6 +142,7 @@ RULES: dict[str, list[Rule]] = {
     "l1": renamed(l="l1"),
     "l2": renamed(l="l2"),
     "max_norm": renamed(m="max_value"),
+    "Tokenizer": renamed(nb_words="num_words"),
     "to_categorical": renamed(nb_classes="num_classes"),
 }
 

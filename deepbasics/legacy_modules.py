@@ -27,6 +27,7 @@ MODULES = {
     "preprocessing": "utils",
     "preprocessing.image": "utils",
     "preprocessing.sequence": "utils",
+    "preprocessing.text": "utils.text",
 }
 
 

@@ -30,7 +30,7 @@ def test_what_is_to_come_says_so(path):
         "from deepbasics import applications",
         "from deepbasics.datasets import imdb",
         "from deepbasics.datasets.imdb import load_data",
-        "from deepbasics.preprocessing.text import Tokenizer",
+        "from deepbasics.preprocessing import image_dataset_from_directory",
     ],
 )
 def test_an_import_of_what_is_to_come_says_so(line):

@@ -269,6 +269,33 @@ def test_text_is_classified_from_its_words(agree, kind):
     agree(program)
 
 
+@pytest.mark.filterwarnings("ignore:.*old spelling:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*no effect. add SpatialDropout1D:DeprecationWarning")
+def test_text_of_keras_1_with_tokenizer_and_lstm(agree):
+    def program(keras):
+        from deepbasics.preprocessing import sequence
+        from deepbasics.preprocessing.text import Tokenizer
+
+        from deepbasics.layers import LSTM, Activation, Dense, Dropout, Embedding
+        from deepbasics.models import Sequential
+
+        tokenizer = Tokenizer(nb_words=12)
+        tokenizer.fit_on_texts(REVIEWS)
+        x = sequence.pad_sequences(tokenizer.texts_to_sequences(REVIEWS), maxlen=5)
+        model = Sequential()
+        model.add(Embedding(12, 4, input_length=5, dropout=0.2))
+        model.add(LSTM(output_dim=4, inner_activation="hard_sigmoid", dropout_W=0.2, dropout_U=0.2))
+        model.add(Dropout(0.5))
+        model.add(Dense(1))
+        model.add(Activation("sigmoid"))
+        model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+        model.fit(x, MOOD, batch_size=4, nb_epoch=2, validation_data=(x, MOOD), verbose=0)
+        score, accuracy = model.evaluate(x, MOOD, batch_size=4, verbose=0)
+        return score, accuracy, model.predict_classes(x, verbose=0), model.predict_proba(x)
+
+    agree(program)
+
+
 def test_letters_are_sampled_with_a_temperature(agree):
     text = "the quick brown fox jumps over the lazy dog " * 2
 
@@ -328,3 +355,22 @@ def test_the_last_layer_has_the_weights_of_the_embedding(agree_with_keras, start
         return history["loss"], model.get_weights()
 
     agree_with_keras(program)
+
+
+def test_a_time_series_by_windows(agree):
+    series = np.sin(np.arange(60) / 4) + 0.1 * RNG.normal(size=60)
+
+    def program(keras):
+        layers = keras.layers
+        data = keras.utils.timeseries_dataset_from_array(
+            series[:-3, None], series[8:], sequence_length=6, batch_size=8, sampling_rate=1
+        )
+        inputs = keras.Input((6, 1))
+        x = layers.Conv1D(4, 3, activation="relu")(inputs)
+        x = layers.LSTM(4, recurrent_dropout=0.25)(x)
+        model = keras.Model(inputs, layers.Dense(1)(layers.Dropout(0.2)(x)))
+        model.compile("rmsprop", "mse", metrics=["mae"])
+        history = model.fit(data, epochs=2, validation_data=data, verbose=0).history
+        return history["loss"], history["val_mae"], model.evaluate(data, verbose=0)
+
+    agree(program)
