@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable
 
-from deepbasics import legacy
+from deepbasics import legacy, ops
 from deepbasics.callbacks.base import HOOKS, Callback
 from deepbasics.paths import as_path
 
@@ -44,19 +44,55 @@ class LambdaCallback(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is NaN or infinite; with `raise_error`, by a RuntimeError."""
+    """Ends training when the loss is NaN or infinite; with `raise_error`, by a RuntimeError.
+
+    It says in which batch, and which layer was the first whose output was not finite. For that it
+    keeps a copy of the weights before each batch; the model keeps those after it.
+    """
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = raise_error
+        self._before: list = []
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self._before = [ops.copy(v.value) for v in getattr(self.model, "variables", ())]
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):
             return
+        layer = self._first_layer()
         if self.raise_error:
-            raise RuntimeError(f"The loss is {loss} at batch {batch}.")
+            raise RuntimeError(f"The loss is {loss} at batch {batch}.{layer}")
         print(f"Batch {batch}: Invalid loss, terminating training", flush=True)
+        if layer:
+            print(f"Batch {batch}:{layer}", flush=True)
         self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self._before = []
+
+    def _first_layer(self) -> str:
+        """A sentence about the layer, by the weights that it had in that batch."""
+        variables = list(getattr(self.model, "variables", ()))
+        if not variables or len(variables) != len(self._before):
+            return ""
+        after = [ops.copy(v.value) for v in variables]
+        try:
+            self._set(variables, self._before)
+            layer = self.model.first_not_finite()
+        finally:
+            self._set(variables, after)
+        if layer is None:
+            return " The outputs of all layers are finite, so it is the loss of these that is not."
+        return (
+            f" The first output that is not finite is that of layer {layer.name!r} "
+            f"({type(layer).__name__})."
+        )
+
+    def _set(self, variables: list, values: list) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 class CSVLogger(Callback):

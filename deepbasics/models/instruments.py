@@ -1,12 +1,15 @@
 """What a step is made of: its source, and where its time goes."""
 
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from deepbasics import tree
 from deepbasics.backends import registry
+from deepbasics.layers import Layer
+from deepbasics.losses.labels import not_finite
 from deepbasics.models import inputs
 from deepbasics.models.hooks import Program
 
@@ -33,6 +36,27 @@ class Instruments:
         if save is not None:
             np.savez(os.fspath(save), **state)
         return text
+
+    def first_not_finite(self) -> Layer | None:
+        """The first layer that makes what is not finite of the batch that is being trained on.
+
+        For callbacks, which are there while a batch is; None if all outputs are finite. The random
+        streams move on as in a step, and so do moving averages.
+        """
+        if self._batch is None:
+            return None
+        found: list[Layer] = []
+        layers = list(_parts(self))
+        for layer in layers:
+            vars(layer)["call"] = _watched(layer, layer.call, found)
+        try:
+            with self._settled():
+                x, *_ = tree.pack_as(*self._batch)
+                self(x, training=True)
+        finally:
+            for layer in layers:
+                del vars(layer)["call"]
+        return found[0] if found else None
 
     def profile_step(
         self, x: Any, y: Any = None, sample_weight: Any = None, seconds: float = 0.3
@@ -63,3 +87,23 @@ class Instruments:
                 f'"{self.backend.name}". Move it: model.to("numpy").'
             )
         return step, batch
+
+
+def _parts(model: Any) -> Iterator[Layer]:
+    """The layers of a model, of those that are models their layers instead."""
+    for layer in model.layers:
+        if hasattr(layer, "compile"):
+            yield from _parts(layer)
+        else:
+            yield layer
+
+
+def _watched(layer: Layer, call: Callable[..., Any], found: list[Layer]) -> Callable[..., Any]:
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        outputs = call(*args, **kwargs)
+        tensors = tree.flatten(outputs)
+        if any(not_finite(registry.active().numpy(y)) is not None for y in tensors):
+            found.append(layer)
+        return outputs
+
+    return watched

@@ -39,6 +39,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     _not_sublayers = frozenset({"backend", "compiled", "history", "_programs", "_bound", "_seen"})
     _not_sublayers |= Layer._not_sublayers | {
+        "_batch",
         "_flags",
         "_followed",
         "_graph",

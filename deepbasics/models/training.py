@@ -30,7 +30,10 @@ class Training(Hooks, Instruments):
     _flags = Flags(())
     _followed: Any = None  # the layers, and which of them were trainable, for the last step
     predicted: Any = None  # the form of what a predict_step of a subclass gives
+    stop_evaluating = False
+    stop_predicting = False
     _shown: Any = None  # what the last step gave to show, where a subclass wrote it
+    _batch: Any = None  # where a callback follows, the form and the arrays of the batch under way
     run_eagerly = False
     jit_compile: str | bool = "auto"
 
@@ -163,6 +166,7 @@ class Training(Hooks, Instruments):
         if epochs and self.optimizer.built:
             self.optimizer.finalize_variable_values(self.trainable_weights)
         watch.on_train_end(logs)
+        self._batch = None
 
     def _epoch(self, source: Any, epoch: int, watch: Any, interrupt: interrupts.Interrupts) -> bool:
         """Train on each batch once; returns whether there was any."""
@@ -173,6 +177,7 @@ class Training(Hooks, Instruments):
         run, filled = program, None
         for count, (_, batch) in enumerate(source.epoch(epoch)):
             if watched:
+                self._batch = (source.structure, batch)
                 begin(count)
                 if self._moves != Variable.moves:  # a callback took the model elsewhere
                     run = program = self._training_program(source)
@@ -362,6 +367,7 @@ class Training(Hooks, Instruments):
         """Metrics over all batches, in the order of `metrics_names`."""
         self.between_batches("reset_metrics")
         program = self._program("test", source.structure)
+        self.stop_evaluating = False
         watch.on_test_begin()
         watched, shown = not watch.idle("test"), None
         for count, (_, batch) in enumerate(source.epoch(0)):
@@ -371,6 +377,8 @@ class Training(Hooks, Instruments):
             if watched:
                 self._shown = shown
                 watch.on_test_batch_end(count, self._logs)
+                if self.stop_evaluating:
+                    break
         self._shown = shown
         found = self._results()
         watch.on_test_end(dict(sorted(found.items())))
@@ -406,12 +414,15 @@ class Training(Hooks, Instruments):
                 verbose=verbose, epochs=1, steps=source.steps,
             )  # fmt: skip
             program = self._program("predict", source.structure)
+            self.stop_predicting = False
             watch.on_predict_begin()
             batches = []
             for count, (_, batch) in enumerate(source.epoch(0)):
                 watch.on_predict_batch_begin(count)
                 batches.append(self._outputs(program, batch))
                 watch.on_predict_batch_end(count, {"outputs": batches[-1]})
+                if self.stop_predicting:
+                    break
             watch.on_predict_end()
         return self._packed([np.concatenate(parts) for parts in zip(*batches, strict=True)])
 

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from deepbasics import ops
 from deepbasics.callbacks import (
     Callback,
     EarlyStopping,
     LambdaCallback,
     ReduceLROnPlateau,
     SwapEMAWeights,
+    TerminateOnNaN,
 )
-from deepbasics.layers import Dense
+from deepbasics.layers import Dense, Input, Lambda
 from deepbasics.models import Sequential
 from deepbasics.optimizers import SGD
 from deepbasics.utils import set_random_seed
@@ -129,3 +131,36 @@ def test_history_finds_values_under_older_names():
     history = fit([], validation_data=(X, Y)).history.history
     assert history["val_mean_absolute_error"] == history["val_mae"]
     assert "acc" not in history
+
+
+def test_a_loss_that_is_not_finite_is_traced_to_a_layer(capsys):
+    def trained(layers, loss="mse", rate=1e-3):
+        set_random_seed(3)
+        model = Sequential([Input((3,)), *layers])
+        model.compile(SGD(rate), loss)
+        with np.errstate(all="ignore"):
+            model.fit(X, Y, 8, verbose=0, shuffle=False, callbacks=[TerminateOnNaN()])
+        return model, capsys.readouterr().out.splitlines()
+
+    inner = Sequential([Input((3,)), Dense(3), Lambda(lambda x: ops.log(x - 1e9), name="log")])
+    _, out = trained([inner, Dense(1)])
+    assert out == [
+        "Batch 0: Invalid loss, terminating training",
+        "Batch 0: The first output that is not finite is that of layer 'log' (Lambda).",
+    ]
+    model, out = trained([Dense(4, "relu", name="one"), Dense(1, name="two")], rate=1e25)
+    assert out[1] == "Batch 1: The first output that is not finite is that of layer 'two' (Dense)."
+    assert not np.isfinite(model.get_weights()[0]).all(), "the weights are those of after the step"
+    _, out = trained([Dense(1)], lambda y, p: ops.log(p - p - 1.0))
+    assert out[1].startswith("Batch 0: The outputs of all layers are finite")
+    model = Sequential([Input((3,)), Lambda(lambda x: ops.log(x - 1e9), name="log"), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(RuntimeError, match=r"The loss is nan at batch 0\. The first.*'log'"):
+        model.fit(X, Y, 8, verbose=0, callbacks=[TerminateOnNaN(raise_error=True)])
+
+
+def test_tracing_a_loss_changes_no_training():
+    plain, watched = fit([]), fit([TerminateOnNaN()])
+    for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert watched.first_not_finite() is None, "outside of a training there is no batch"
