@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import deepbasics as db
-from deepbasics import layers, random, tree
+from deepbasics import layers, optimizers, random, tree
 from deepbasics.backends import registry
+from deepbasics.optimizers import schedules
 from deepbasics.testing import cases
 
 from .test_replay import assert_same_bits
@@ -88,6 +89,13 @@ TO_ROWS: dict[str, list[Drawn]] = {
     ],
     "image": [_layer("Flatten"), _layer("GlobalAveragePooling2D"), _layer("GlobalMaxPooling2D")],
 }
+OPTIMIZERS: list[Callable[[], Any]] = [
+    *(case.make for case in cases.OPTIMIZERS),
+    lambda: optimizers.SGD(0.1, momentum=0.5, use_ema=True, ema_overwrite_frequency=3),
+    lambda: optimizers.Adam(clipnorm=0.5, gradient_accumulation_steps=3, use_ema=True),
+    lambda: optimizers.AdamW(schedules.CosineDecay(0.1, 20), weight_decay=0.1, clipvalue=0.1),
+    lambda: optimizers.LossScaleOptimizer(optimizers.RMSprop(momentum=0.5), 8.0, 2),
+]
 # A last layer, what its labels are, its losses and its metrics.
 HEADS: list[tuple[Drawn, str, list[str], list[Any]]] = [
     (_layer("Dense", 1, "sigmoid"), "flag", ["binary_crossentropy", "hinge"],
@@ -129,7 +137,8 @@ def branch(rng: np.random.Generator, kind: str, x: Any, policy: str) -> Any:
                 x
             )
         else:
-            x = made(rng, pick(rng, LAYERS[kind]), policy)(x)
+            layer = made(rng, pick(rng, LAYERS[kind]), policy)
+            x = layer(layer(x)) if rng.random() < 0.2 else layer(x)
         if rng.random() < 0.3:
             x = getattr(layers, pick(rng, ["Add", "Multiply", "Maximum"]))(dtype=policy)(
                 [x, pick(rng, seen)]
@@ -186,7 +195,7 @@ class Case:
     def compile(self, rng: np.random.Generator) -> None:
         """Any optimizer, any losses and metrics that go with the heads."""
         self.model.compile(
-            pick(rng, cases.OPTIMIZERS).make(),
+            pick(rng, OPTIMIZERS)(),
             [pick(rng, losses) for _, _, losses, _ in self.heads],
             loss_weights=[1.0, 0.3][: len(self.heads)] if rng.random() < 0.4 else None,
             metrics=self._metrics(rng),
