@@ -50,7 +50,7 @@ class Instruments:
         for layer in layers:
             vars(layer)["call"] = _watched(layer, layer.call, found)
         try:
-            with self._settled():
+            with self._settled(), np.errstate(all="ignore"):
                 x, *_ = tree.pack_as(*self._batch)
                 self(x, training=True)
         finally:
