@@ -47,8 +47,10 @@ def _layer(name: str, shape: tuple[int, ...], *arguments: Any, label: str = "", 
 
 
 ACTIVATIONS = (
-    "celu elu exponential gelu glu hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
-    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu softmax softplus softsign swish tanh"
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh "
+    "leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink "
+    "softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh "
+    "tanh_shrink"
 )
 LAYERS = [
     _layer("Dense", (5, 4), 3),

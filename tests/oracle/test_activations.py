@@ -45,6 +45,16 @@ CASES = [
     ("celu", {}),
     ("celu", {"alpha": 0.5}),
     ("glu", {}),
+    ("hard_shrink", {}),
+    ("hard_shrink", {"threshold": 1.0}),
+    ("soft_shrink", {}),
+    ("tanh_shrink", {}),
+    ("squareplus", {}),
+    ("squareplus", {"b": 0.5}),
+    ("sparse_plus", {}),
+    ("sparse_sigmoid", {}),
+    ("sparsemax", {}),
+    ("threshold", {"threshold": 0.5, "default_value": -1.0}),
 ]
 
 # Where the functions bend, and what is done there: relu6 is flat at both of its bends.
