@@ -226,7 +226,6 @@ def test_shapes_and_names_are_those_of_keras(case):
     assert [t.name for t in ours.inputs] == [t.name for t in theirs.inputs]
 
 
-@pytest.mark.filterwarnings("ignore:This step runs eagerly")  # torch, masked recurrences
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_and_training_are_those_of_keras(backend, name):
     build, x, y, compiled = MODELS[name]
