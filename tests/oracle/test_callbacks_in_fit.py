@@ -5,6 +5,7 @@ Both models begin with the same weights and see the same batches.
 
 import contextlib
 import io
+import re
 import warnings
 
 import numpy as np
@@ -222,4 +223,57 @@ def test_generators(tmp_path, monkeypatch):
         return rounded(first.history), rounded(second.history)
 
     ours, theirs = both(run, tmp_path, monkeypatch)
+    assert ours == theirs
+
+
+# what is printed ----------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def printed(run, lib, stream):
+    """The lines as they are when each was drawn for the last time; times are T, colours none."""
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(stream):
+        run(lib)
+    text = re.sub(r"\x1b\[\d+m|\x08", "", stream.getvalue())
+    last = [line.split("\r")[-1].rstrip() for line in text.split("\n")]
+    return [re.sub(r"\b\d+(s|ms|us)\b", "T", line) for line in last]
+
+
+PRINTS = {
+    "fit": lambda lib, v: fit(lib, [], verbose=v, **VAL),
+    "one epoch": lambda lib, v: fit(lib, [], epochs=1, verbose=v),
+    "steps": lambda lib, v: fit(lib, [], batch=5, verbose=v, steps_per_epoch=2),
+    "validation every other epoch": lambda lib, v: fit(
+        lib, [], verbose=v, validation_freq=2, **VAL
+    ),
+    "later epochs": lambda lib, v: fit(lib, [], verbose=v, initial_epoch=1),
+    "words of callbacks": lambda lib, v: fit(
+        lib,
+        [of("ReduceLROnPlateau", "loss", 0.5, 1, verbose=1)(lib),
+         of("EarlyStopping", "loss", patience=2, verbose=1, restore_best_weights=True)(lib)],
+        model(lib, 0.0), verbose=v,
+    ),
+    "of unknown length": lambda lib, v: model(lib).fit(batches(3), verbose=v),
+    "a generator and another": lambda lib, v: model(lib).fit(
+        batches(6), epochs=2, verbose=v, steps_per_epoch=2,
+        validation_data=batches(4), validation_steps=2,
+    ),
+    "evaluate": lambda lib, v: model(lib).evaluate(X, Y, 8, v),
+    "evaluate a generator": lambda lib, v: model(lib).evaluate(batches(3), verbose=v),
+    "predict": lambda lib, v: model(lib).predict(X, 8, v),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal], ids=["redirected", "terminal"])
+@pytest.mark.parametrize("verbose", [0, 1, 2, "auto", 3])
+@pytest.mark.parametrize("name", PRINTS)
+def test_what_is_left_to_read_is_the_same(name, verbose, stream):
+    ours, theirs = (
+        printed(lambda lib: PRINTS[name](lib, verbose), lib, stream())
+        for lib in (deepbasics, keras)
+    )
     assert ours == theirs
