@@ -185,12 +185,15 @@ class Model(Training, LegacyMethods, Saving, Layer):
 
     # building -------------------------------------------------------------------------------------
 
-    def build_for(self, x: Any) -> Any:
-        """`x` checked and cast as the model takes it; builds what is not built on one row of it."""
+    def build_for(self, x: Any, rows: int | None = None) -> Any:
+        """`x` checked and cast as the model takes it; builds what is not built on a batch of it.
+
+        A call may need a whole batch, of `rows` (None: all): where rows are compared with others.
+        """
         x = inputs.cast_inputs(self, self.check_inputs(x))
         if not self._is_whole():
             with registry.use_backend(self.backend):
-                outputs = self(tree.map(lambda a: a[:1], x))
+                outputs = self(tree.map(lambda a: a[:rows], x))
             self._inputs_form, self._outputs_form = specs(x), specs(outputs)
         return x
 

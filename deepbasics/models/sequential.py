@@ -132,12 +132,12 @@ class Sequential(Model):
             x = layer.compute_output_spec(x)
         return x
 
-    def build_for(self, x: Any) -> Any:
+    def build_for(self, x: Any, rows: int | None = None) -> Any:
         """See `Model`; the weights are made without a call where the layers allow it."""
         if not self.built:
             x = self.check_inputs(x)
             self.build((None, *x.shape[1:]))
-        return super().build_for(x)
+        return super().build_for(x, rows)
 
     def check_inputs(self, x: Any) -> Any:
         """The one array in `x`, a last axis of length 1 added or dropped as the input has it."""

@@ -242,7 +242,7 @@ class Training(Hooks, Instruments):
             parts = inputs.as_data(x, y, w)
             if split and validation is None:
                 parts, validation = split_validation(parts, split)
-            parts = self._ready(*parts, class_weight, training=True)
+            parts = self._ready(*parts, class_weight, True, size)
             source = ArraySource(parts, size, shuffle, next_key(), limit)
         if validation is not None:
             if not is_batches(validation):
@@ -261,12 +261,19 @@ class Training(Hooks, Instruments):
         limit = as_count("steps", limit, None)
         if is_batches(data):
             return capped(BatchSource(data, self._prepare_batch(), limit=limit))
-        source = ArraySource(self._ready(*inputs.as_data(*data)), batch_size)
+        parts = self._ready(*inputs.as_data(*data), rows=batch_size)
+        source = ArraySource(parts, batch_size)
         source.steps = min(limit or source.steps, source.steps)
         return capped(source)
 
     def _ready(
-        self, x: Any, y: Any, w: Any, class_weight: Any = None, training: bool = False
+        self,
+        x: Any,
+        y: Any,
+        w: Any,
+        class_weight: Any = None,
+        training: bool = False,
+        rows: int | None = None,
     ) -> tuple[Any, Any, Any]:
         """Build whatever is not built, check the data against it, and cast them once.
 
@@ -276,7 +283,7 @@ class Training(Hooks, Instruments):
             w = inputs.with_class_weight(y, w, class_weight)
             self._gather()
             return tuple(inputs.cast_floats(self, part) for part in (x, y, w))
-        x = self.build_for(x)
+        x = self.build_for(x, rows)
         names, shapes = self.flat_output_names(), self.flat_output_shapes()
         w = inputs.with_class_weight(y, w, class_weight)
         self.compiled.choose_losses(names)
@@ -403,7 +410,7 @@ class Training(Hooks, Instruments):
             if is_batches(x):
                 source = BatchSource(x, self._prediction_data, limit=limit)
             else:
-                data = self._prediction_data(x)
+                data = self._prediction_data(x, rows=size)
                 if not watched and limit is None and len(tree.flatten(data[0])[0]) <= size:
                     return self._packed(self._outputs(self._program("predict", data), data))
                 source = ArraySource(data, size)
@@ -426,10 +433,13 @@ class Training(Hooks, Instruments):
             watch.on_predict_end()
         return self._packed([np.concatenate(parts) for parts in zip(*batches, strict=True)])
 
-    def _prediction_data(self, x: Any, *ignored: Any) -> tuple[Any, None, None]:
+    def _prediction_data(
+        self, x: Any, *ignored: Any, rows: int | None = None
+    ) -> tuple[Any, None, None]:
         """Checked inputs as (x, y, w) without labels; builds whatever is not built."""
         x = inputs.as_data(x)[0]
-        x = inputs.cast_floats(self, x) if self.overrides("predict_step") else self.build_for(x)
+        own = self.overrides("predict_step")
+        x = inputs.cast_floats(self, x) if own else self.build_for(x, rows)
         self._gather()
         return x, None, None
 

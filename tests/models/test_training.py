@@ -493,3 +493,26 @@ def test_casting_float64_data_warns_about_nothing(backend):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model("adam", metrics=["mae"]).fit(X.astype("float64"), Y.astype("float64"), **QUIET)
+
+
+def test_a_model_that_compares_rows_is_built_on_a_batch(backend):
+    """One row is not enough where each is looked up among the others."""
+
+    class Neighbours(db.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, inputs):
+            return self.dense(inputs) + self.dense(db.ops.take(inputs, [3, 2, 1, 0], axis=0))
+
+    for use in (
+        lambda m: m.fit(X, Y, batch_size=4, **QUIET),
+        lambda m: m.evaluate(X, Y, batch_size=4, **QUIET),
+        lambda m: m.predict(X, batch_size=4, **QUIET),
+        lambda m: m.train_on_batch(X[:4], Y[:4]),
+        lambda m: m.fit(((X[i : i + 4], Y[i : i + 4]) for i in range(0, 20, 4)), **QUIET),
+    ):
+        made = Neighbours()
+        made.compile("sgd", "mse")
+        use(made)
