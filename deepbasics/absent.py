@@ -41,8 +41,8 @@ NAMES: dict[str, frozenset[str]] = {
             "TFSMLayer"
         ),
         "losses": (
-            "CTC CategoricalGeneralizedCrossEntropy Circle Tversky "
-            "categorical_generalized_cross_entropy circle ctc tversky"
+            "CategoricalGeneralizedCrossEntropy Circle categorical_generalized_cross_entropy "
+            "circle"
         ),
         "metrics": (
             "ConcordanceCorrelation OneHotIoU OneHotMeanIoU PearsonCorrelation "

@@ -58,7 +58,7 @@ def _pack(tree: Any, leaves: Iterator[Any]) -> Any:
 
 def map(function: Callable[[Any], Any], tree: Any) -> Any:
     """A nest of the same form with `function` applied to each leaf."""
-    if not isinstance(tree, (list, tuple, dict)):
+    if not is_nested(tree):
         return function(tree)
     return pack_as(tree, [function(leaf) for leaf in flatten(tree)])
 

@@ -3,6 +3,7 @@
 from deepbasics import absent
 from deepbasics.losses.base import FunctionLoss, Loss
 from deepbasics.losses.classes import (
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
@@ -22,12 +23,14 @@ from deepbasics.losses.classes import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
     SumSquaredError,
+    Tversky,
 )
 from deepbasics.losses.crossentropy import (
     binary_crossentropy,
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    ctc,
     sparse_categorical_crossentropy,
 )
 from deepbasics.losses.labels import check_labels
@@ -47,9 +50,11 @@ from deepbasics.losses.regression import (
     poisson,
     squared_hinge,
     sum_squared_error,
+    tversky,
 )
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -71,6 +76,7 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "SumSquaredError",
+    "Tversky",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
@@ -78,6 +84,7 @@ __all__ = [
     "categorical_hinge",
     "check_labels",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -95,6 +102,7 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "squared_hinge",
     "sum_squared_error",
+    "tversky",
 ]
 
 __getattr__ = absent.attributes(__name__)

@@ -50,6 +50,8 @@ CategoricalHinge = _class("CategoricalHinge", regression.categorical_hinge)
 CosineSimilarity = _class(
     "CosineSimilarity", regression.cosine_similarity, "axis reduction name dtype"
 )
+CTC = _class("CTC", crossentropy.ctc)
+Tversky = _class("Tversky", regression.tversky, "alpha beta reduction name axis dtype")
 Dice = _class("Dice", regression.dice, "reduction name axis dtype")
 BinaryCrossentropy = _class("BinaryCrossentropy", crossentropy.binary_crossentropy, _PROBABILITIES)
 BinaryFocalCrossentropy = _class(

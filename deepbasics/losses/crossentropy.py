@@ -8,7 +8,7 @@ probabilities are clipped to [ε, 1 - ε], ε = `config.epsilon()`.
 from typing import Any
 
 from deepbasics import config, dtypes, logits, ops
-from deepbasics.losses.base import mean_over, pair
+from deepbasics.losses.base import as_float, mean_over, pair
 
 
 def _scores(y_pred: Any, from_logits: bool, activation: str, axis: int) -> tuple[Any, bool]:
@@ -199,3 +199,20 @@ def _sparse(labels: Any, scores: Any, are_logits: bool) -> Any:
     scores = scores if dtypes.is_float(ops.dtype(scores)) else ops.cast(scores, config.floatx())
     picked = ops.take_along_axis(_normalised(scores), ops.expand_dims(labels, -1), axis=-1)
     return -ops.log(ops.squeeze(picked, -1))
+
+
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """-log of the probability that a sequence of labels was emitted, in whatever steps.
+
+    Labels are class ids (batch, longest), filled up with 0, which stands for no label; predictions
+    logits (batch, steps, classes). One value for each sample; see `ops.ctc_loss`.
+    """
+    labels, scores = class_ids(y_true), as_float(y_pred)
+    if len(labels.shape) != 2 or len(scores.shape) != 3 or labels.shape[0] != scores.shape[0]:
+        raise ValueError(
+            "ctc needs labels of shape (batch, longest) and logits of shape (batch, steps, "
+            f"classes); got {tuple(labels.shape)} and {tuple(scores.shape)}."
+        )
+    lengths = ops.sum(ops.cast(ops.not_equal(labels, 0), "int32"), axis=-1)
+    steps = ops.full((scores.shape[0],), scores.shape[1], "int32")
+    return ops.ctc_loss(labels, scores, lengths, steps)

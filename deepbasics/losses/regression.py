@@ -129,3 +129,20 @@ def dice(y_true: Any, y_pred: Any, axis: int | tuple[int, ...] | None = None) ->
     y, p = pair("dice", y_true, y_pred)
     both = ops.sum(y * p, axis=axis)
     return 1.0 - 2.0 * both / (ops.sum(y, axis=axis) + ops.sum(p, axis=axis) + config.epsilon())
+
+
+def tversky(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: int | tuple[int, ...] | None = None,
+) -> Any:
+    """`1 - b / (b + alpha sum(y (1 - p)) + beta sum(p (1 - y)) + ε)`, b = sum(y p), over `axis`.
+
+    With no `axis`, over all of them: one number. `alpha` weighs what was missed, `beta` what was
+    found in vain. Salehi et al. (2017), "Tversky loss function for image segmentation".
+    """
+    y, p = pair("tversky", y_true, y_pred)
+    both, missed, vain = (ops.sum(z, axis=axis) for z in (y * p, y * (1.0 - p), p * (1.0 - y)))
+    return 1.0 - both / (both + alpha * missed + beta * vain + config.epsilon())

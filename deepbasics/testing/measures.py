@@ -13,6 +13,8 @@ REALS = Draw("n k", grad=False)
 CHANCES = Draw("n k", low=0.1, high=0.9)
 SOFTMAX = Draw("n k", low=-1, high=1, kind="probability")
 SCORES = Draw("n k")
+# Up to two letters of three, some of them 0, in six steps.
+LETTERS, STEPS = Draw("n 2", kind="int", low=0, high=4, grad=False), Draw("n 6 4")
 ROW_OF_FLAGS = Draw("n", kind="int", low=0, high=2, grad=False)
 ROW_OF_CHANCES = Draw("n", low=0.1, high=0.9, grad=False)
 WEIGHTS = Draw("n", low=0.5, high=1.5, grad=False)
@@ -23,10 +25,11 @@ _LOSSES = {
         "LogCosh CosineSimilarity"
     ),
     (FLAGS, SCORES): "Hinge SquaredHinge CategoricalHinge",
-    (FLAGS, CHANCES): "Poisson Dice BinaryCrossentropy BinaryFocalCrossentropy",
+    (FLAGS, CHANCES): "Poisson Dice Tversky BinaryCrossentropy BinaryFocalCrossentropy",
     (SHARES, CHANCES): "KLDivergence MeanSquaredLogarithmicError",
     (SHARES, SOFTMAX): "CategoricalCrossentropy CategoricalFocalCrossentropy",
     (IDS, SOFTMAX): "SparseCategoricalCrossentropy",
+    (LETTERS, STEPS): "CTC",
 }
 _METRICS = {
     (FLAGS, SHARES): (
@@ -106,7 +109,7 @@ LOSSES = [
     *(_loss_function(name, draws) for name, draws in _rows(_LOSSES)),
     *(_loss(name, *draws) for name, draws in _rows(_LOSSES)),
     *(_loss(name, *draws, WEIGHTS, label="weights") for name, draws in _rows(_LOSSES)
-      if name != "Dice"),
+      if name not in ("Dice", "Tversky")),
     *(_loss(name, draws[0], SCORES, label="logits", from_logits=True)
       for name, draws in _rows(_LOSSES) if "Crossentropy" in name),
     *(_loss("MeanSquaredError", REALS, SCORES, label=str(how), reduction=how)

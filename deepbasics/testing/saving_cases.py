@@ -275,6 +275,7 @@ LOSSES: tuple[tuple[Made, str], ...] = (
     (made("losses.SquaredHinge"), "signs"),
     (made("losses.CategoricalHinge"), "one-hot"),
     (made("losses.Dice"), "one-hot"),
+    (made("losses.Tversky", alpha=0.3, beta=0.7), "one-hot"),
     (made("losses.BinaryCrossentropy", from_logits=True, label_smoothing=0.1), "one-hot"),
     (made("losses.BinaryFocalCrossentropy", gamma=1.5), "one-hot"),
     (made("losses.CategoricalCrossentropy", label_smoothing=0.1), "one-hot"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import deepbasics as db
 from deepbasics import activations, logits, losses, ops
 from deepbasics.losses.classes import CLASSES
 
@@ -51,7 +52,10 @@ def test_the_value_is_that_of_the_formula(backend, name):
     np.testing.assert_allclose(_numpy(getattr(losses, name)(y, p)), expected, **FLOAT64)
 
 
-@pytest.mark.parametrize("loss", CLASSES, ids=lambda c: c.__name__)
+OF_SHAPES = [c for c in CLASSES if c is not losses.CTC]
+
+
+@pytest.mark.parametrize("loss", OF_SHAPES, ids=lambda c: c.__name__)
 def test_labels_wider_than_predictions_are_refused_and_never_broadcast(backend, loss):
     with pytest.raises(ValueError, match=r"labels of shape \(4, 2\).*\(4, 1\)"):
         loss()(np.ones((4, 2)), np.full((4, 1), 0.5))
@@ -171,3 +175,17 @@ def test_a_loss_of_ones_own_gets_floats_of_equal_rank(backend):
 
     value = losses.resolve(absolute)(np.array([1, 2, 3]), np.zeros((3, 1), "float32"))
     assert float(value) == 2.0
+
+
+def test_a_network_learns_to_spell(backend):
+    """Six steps of noise around the letters 1, 2 and 3: CTC finds out in which steps they are."""
+    rng = np.random.default_rng(0)
+    letters = rng.integers(1, 4, (64, 2))
+    steps = np.repeat(np.eye(4)[letters], 3, axis=1) + 0.1 * rng.normal(size=(64, 6, 4))
+    model = db.Sequential([db.Input((6, 4)), db.layers.Dense(8, "tanh"), db.layers.Dense(4)])
+    model.compile(db.optimizers.Adam(0.03), db.losses.CTC())
+    labels = np.pad(letters, ((0, 0), (0, 1)))  # filled up with no letter
+    history = model.fit(steps, labels, epochs=15, verbose=0).history["loss"]
+    assert history[-1] < 0.2 * history[0]
+    with pytest.raises(ValueError, match=r"labels of shape \(batch, longest\).*got \(64,\)"):
+        losses.ctc(labels[:, 0], steps)

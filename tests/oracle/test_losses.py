@@ -60,6 +60,8 @@ MAKE = {
     "ids": _ids,
     "column of ids": lambda: _ids()[:, None],
     "binary": _binary,
+    "letters": lambda: np.array([[1, 2, 0], [2, 2, 0], [1, 0, 0], [2, 1, 2]] * 2)[:ROWS],
+    "steps": lambda: _rng().normal(size=(ROWS, 6, WIDTH)),
     "signs": lambda: 2.0 * _binary() - 1.0,
     "saturated": lambda: np.array([[0.0, 1.0, 1e-9]] * ROWS),
 }
@@ -99,6 +101,9 @@ CASES = [
     Case("CosineSimilarity", "number", "other number", {"axis": 0}),
     Case("Dice", "binary", "probability"),
     Case("Dice", "binary", "probability", {"axis": -1}),
+    Case("Tversky", "binary", "probability"),
+    Case("Tversky", "binary", "probability", {"alpha": 0.3, "beta": 0.8, "axis": -1}),
+    Case("CTC", "letters", "steps"),
     Case("BinaryCrossentropy", "binary", "probability"),
     Case("BinaryCrossentropy", "probability", "probability"),
     Case("BinaryCrossentropy", "binary", "saturated"),
@@ -199,7 +204,7 @@ def test_value_and_gradient_are_those_of_keras(backend, case, dtype, reduction):
 )
 @pytest.mark.parametrize(
     "case",
-    [c for c in CASES if c.loss != "Dice" and c.arguments.get("axis", -1) == -1],
+    [c for c in CASES if c.loss not in ("Dice", "Tversky") and c.arguments.get("axis", -1) == -1],
     ids=str,
 )
 def test_weights_act_as_in_keras(backend, case, reduction):

@@ -433,7 +433,7 @@ BASES = {
 }
 IN_TABLE = {
     "layers": {case.layer.name for case in (*table.LAYERS, *table.TEXTS)} | table.NO_ROW.keys(),
-    "losses": {loss.name for loss, _ in table.LOSSES},
+    "losses": {loss.name for loss, _ in table.LOSSES} | {"CTC"},  # of sequences
     "metrics": {metric.name for metric, _ in table.METRICS},
     "optimizers": {optimizer.name for optimizer in table.OPTIMIZERS},
     "initializers": {part.name for part in table.INITIALIZERS},
