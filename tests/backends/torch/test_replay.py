@@ -341,3 +341,26 @@ def test_a_recording_keeps_no_memory_that_the_step_has_freed():
     for n in range(3):
         assert torch.equal(replayed(x + n), function(x + n))
     assert torch.equal(result, function(x))
+
+
+def test_a_step_keeps_programs_for_some_signatures_and_runs_all():
+    from deepbasics.backends import registry
+    from deepbasics.backends.torch.replay import step as replay_step
+
+    step = registry.active().step(lambda x: ops.cumsum(x * 2))
+    for _ in range(2):
+        for n in range(1, 2 * replay_step.PROGRAMS):
+            for _ in range(3):
+                assert step(torch.ones(n)).tolist() == [2.0 * (i + 1) for i in range(n)]
+        assert len(step._programs) == replay_step.PROGRAMS
+
+
+def test_signatures_that_do_not_come_again_soon_are_not_recorded():
+    from deepbasics.backends import registry
+    from deepbasics.backends.torch.replay import step as replay_step
+
+    step = registry.active().step(lambda x: x * 2)
+    for _ in range(3):
+        for n in range(1, replay_step.RECENT + 2):
+            step(torch.ones(n))
+    assert not step._programs

@@ -1,6 +1,7 @@
 """A step that is recorded at its first call and replayed at the later ones."""
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
@@ -13,14 +14,18 @@ from deepbasics.backends.torch.replay.graphs import on_cuda
 from deepbasics.backends.torch.replay.plan import Plan, plan
 from deepbasics.backends.torch.replay.program import function
 
+PROGRAMS = 16  # of a step: each has buffers of its own
+RECENT = 8
+
 
 class Step:
     """A function over tensors, recorded once for each signature (shapes, dtypes) of its tensors.
 
     The first call of a signature runs the function as it is; the second also writes down what torch
-    did, and makes a program of that, so that what is called once costs nothing more. With `eager`,
-    and where the function did something that a replay would not do again, every call runs the
-    function.
+    did, and makes a program of that, so that what is called once costs nothing more. Of many
+    signatures (sentences of any length) those that come again soon have programs, the newest
+    PROGRAMS of them. With `eager`, and where the function did something that a replay would not do
+    again, every call runs the function.
     """
 
     def __init__(
@@ -31,7 +36,7 @@ class Step:
         compiled: bool = False,
     ) -> None:
         self.fn, self.tensor, self.eager, self.compiled = fn, tensor, eager, compiled
-        self._seen: set[Any] = set()
+        self._seen: deque[Any] = deque(maxlen=RECENT)  # the last signatures without a program
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._one_at_a_time = Lock()  # calls from several threads would share the buffers
 
@@ -48,7 +53,8 @@ class Step:
                 return program(*[t for t in tensors if t is not None])
         if signature in self._seen and not self.eager and record.active() is None:
             return self._record(tensors, signature)
-        self._seen.add(signature)
+        if signature not in self._seen:
+            self._seen.append(signature)
         with torch.no_grad():
             return self.fn(*tensors)
 
@@ -59,7 +65,10 @@ class Step:
     def _record(self, tensors: Sequence[Any], signature: Any) -> Any:
         result, recording = record.record(self.fn, tensors, portable=self.compiled)
         if recording.obstacle is None:
-            self._programs[signature] = self._program(plan(recording))
+            with self._one_at_a_time:
+                if len(self._programs) >= PROGRAMS:
+                    del self._programs[next(iter(self._programs))]
+                self._programs[signature] = self._program(plan(recording))
         else:
             self.eager = True
             warnings.warn(
