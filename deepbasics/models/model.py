@@ -326,7 +326,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         rows = [row for part in shown for row in self._rows(part, expand_nested, connected)]
         slots = None
         if self.optimizer is not None and self.optimizer.built:
-            slots = _size(self.optimizer.variables)
+            slots = _size(self.optimizer.variables, step_bytes=4)  # as Keras, and files, count them
         table = text.summary_table(
             self.name,
             rows,
@@ -438,10 +438,11 @@ def _within(layer: Layer) -> Iterator[Layer]:
         yield from _within(inner)
 
 
-def _size(variables: list[Variable]) -> text.Size:
+def _size(variables: list[Variable], step_bytes: int = 8) -> text.Size:
+    each = {v.dtype: step_bytes if v.dtype == "int64" else _bytes(v.dtype) for v in variables}
     return text.Size(
         sum(v.size for v in variables),
-        sum(v.size * _bytes(v.dtype) for v in variables),
+        sum(v.size * each[v.dtype] for v in variables),
     )
 
 

@@ -1,5 +1,6 @@
 """The table that `model.summary()` prints, drawn from plain data."""
 
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -68,7 +69,12 @@ def summary_table(
     if not line_length:
         wanted = (108 if connected else 88) + 12 * show_trainable
         line_length = min(wanted, shutil.get_terminal_size().columns - 4)
-    widths = _column_widths(edges, line_length)
+    if len(edges) < len(titles):
+        raise ValueError(
+            f"summary got positions={positions}; the table has {len(titles)} columns, "
+            f"{', '.join(titles)}: say where each ends."
+        )
+    widths = _column_widths(edges, line_length, len(titles))
     cells = [_cells(row, connected, show_trainable) for row in rows]
     total = [trainable, non_trainable] + [optimizer] * (optimizer is not None)
     lines = [
@@ -145,20 +151,36 @@ def _shape_text(shape: object) -> str:
     return f"[{inside}]" if isinstance(shape, list) else f"({inside})"
 
 
-def _column_widths(edges: Sequence[float], line_length: int) -> list[int]:
-    """Characters of text in each column: the frame's share is taken from all of them alike."""
+def _column_widths(edges: Sequence[float], line_length: int, count: int) -> list[int]:
+    """Characters of text in each of so many columns, of which there may be more edges.
+
+    What is too much with the frame is taken from all alike; what is left of fractions of the line
+    is given to each as it is wide.
+    """
     scale = line_length if max(edges) <= 1 else 1
-    ends = [int(edge * scale) for edge in edges]
+    ends = [int(edge * scale) for edge in edges[:count]]
     widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    excess = 3 * len(widths) + 1  # a border and two blanks per column, and the last border
+    frame = 3 * count + 1  # a border and two blanks per column, and the last border
+    excess = frame if edges[count:] == [] or scale == 1 else sum(widths) + frame - line_length
+    if excess < 0:
+        return _spread(widths, -excess)
     for index, width in enumerate(widths):
-        share = round(excess / (len(widths) - index))
+        share = round(excess / (count - index))
         widths[index], excess = width - share, excess - share
     if min(widths) < 1:
         raise ValueError(
             f"A summary of {line_length} characters is too narrow for {len(widths)} columns; "
             "pass a larger line_length, or other positions."
         )
+    return widths
+
+
+def _spread(widths: list[int], room: int) -> list[int]:
+    """The widths and `room` more, to each by its share with the blanks at its sides."""
+    shares = [width + 2 for width in widths]
+    for index, share in enumerate(shares):
+        more = math.ceil(share * room / sum(shares[index:]))
+        widths[index], room = widths[index] + more, room - more
     return widths
 
 
