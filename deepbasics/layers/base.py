@@ -24,6 +24,7 @@ from deepbasics.layers import input_spec, scope, signatures
 from deepbasics.layers.about import About
 from deepbasics.layers.own_state import OwnState
 from deepbasics.layers.parts import PLAIN, Parts
+from deepbasics.layers.penalties import Penalties
 from deepbasics.layers.shapes import batch_shape_of, map_shapes, shapes_of
 from deepbasics.layers.signatures import mask_slots, parameters
 from deepbasics.random import SeedGenerator
@@ -32,7 +33,7 @@ from deepbasics.variables import Variable, autocast
 Shape = tuple[int | None, ...]
 
 
-class Layer(OwnState, About):
+class Layer(OwnState, About, Penalties):
     """The base of all layers.
 
     A subclass writes `build(input_shape)`, which adds weights, and `call(inputs)`.
@@ -313,23 +314,6 @@ class Layer(OwnState, About):
         """The number of weights."""
         return sum(v.size for v in self.weights)
 
-    # losses ---------------------------------------------------------------------------------------
-
-    def add_loss(self, loss: Any) -> None:
-        """Add a scalar to the loss of the call in progress."""
-        call = scope.current()
-        (self._called_losses if call is None else call.losses).append(loss)
-
-    def weight_losses(self) -> list[Any]:
-        """The penalties of the trainable weights."""
-        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
-
-    @property
-    def losses(self) -> list[Any]:
-        """What the call in progress, or else the last one, added; the penalties of the weights."""
-        call = scope.current()
-        return [*(self._called_losses if call is None else call.losses), *self.weight_losses()]
-
     # calling --------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -354,7 +338,7 @@ class Layer(OwnState, About):
             if inner != self.compute_dtype:
                 outputs = ops.cast(outputs, self.compute_dtype)
             if self.activity_regularizer is not None:
-                self.add_loss(self._activity_penalty(outputs))
+                call.losses.append(self._activity_penalty(outputs))
             self._hand_on(mask, inputs, outputs)
             if outermost:
                 self._called_losses = call.losses

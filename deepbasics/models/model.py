@@ -145,6 +145,8 @@ class Model(Training, LegacyMethods, Saving, Layer):
         """
         if type(loss) is not SymbolicTensor:
             super().add_loss(loss)
+            if callable(loss):
+                self._programs = {}
         elif self._graph is None:
             raise ValueError(
                 f"{loss!r} is symbolic, and {self.name!r} is not made of symbolic tensors: call "

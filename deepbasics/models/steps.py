@@ -72,7 +72,7 @@ def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
     """`(x, y, w, training) -> (total loss, outputs, loss of each output)`."""
     own = model.overrides("compute_loss")
     loss = _own_loss(model) if own else _compiled_loss(model)
-    penalised = [v for v in model.trainable_weights if v.regularizer is not None]
+    functions = model.loss_functions()
 
     def forward(x: Any, y: Any, w: Any, training: bool) -> tuple[Any, list[Any], list[Any]]:
         with logits.scope(), call_scope(training) as call:
@@ -80,7 +80,7 @@ def _forward(model: Any) -> Callable[..., tuple[Any, list[Any], list[Any]]]:
             with naming.at("loss"):
                 total, each = loss(x, y, outputs, w, training)
             if not own:
-                penalties = (*call.losses, *(v.regularizer(v) for v in penalised))
+                penalties = (*call.losses, *(function() for function in functions))
                 total = with_penalties(total, penalties)
         return total, outputs, each
 

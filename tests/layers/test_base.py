@@ -206,7 +206,7 @@ def test_penalties_and_added_losses_are_listed(backend):
     layer(X)
     assert len(layer.losses) == 2
     layer.trainable = False
-    assert len(layer.weight_losses()) == 0
+    assert layer.loss_functions() == []
 
 
 @pytest.mark.parametrize(
@@ -286,3 +286,36 @@ def test_a_keyword_of_the_users_layer_is_left_to_it():
 
     layer = Odd(alpha=3, p=2, name="odd")
     assert (layer.alpha, layer.p, layer.name) == (3, 2, "odd")
+
+
+def test_a_loss_may_be_a_function_of_weights(backend):
+    """As in Keras 2: it counts in each step, of a layer, of one within and of a model."""
+    inner = layers.Dense(1, kernel_initializer="ones")
+    model = db.Sequential([db.Input((2,)), db.Sequential([layers.Dense(2), inner])])
+    model.layers[0].layers[0].trainable = False
+    model.compile(db.optimizers.SGD(0.5), "mse")
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    assert model.evaluate(x, y, verbose=0) == 0.0
+    model.add_loss(lambda: 0.25 * ops.sum(ops.square(inner.kernel)))
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(0.5)
+    losses = [model.train_on_batch(x, y) for _ in range(3)]
+    np.testing.assert_allclose(losses, [0.5, 0.5 * 0.75**2, 0.5 * 0.75**4], rtol=1e-6)
+    inner.add_loss(lambda: ops.mean(inner.bias))
+    assert len(model.losses) == len(model.layers[0].losses) + 1 == 2
+    with pytest.raises(ValueError, match="within call"):
+        inner.add_loss(ops.sum(inner.kernel))
+
+
+def test_methods_of_arrays_are_told_to_be_ops(backend):
+    class Summed(layers.Layer):
+        def call(self, inputs):
+            return ops.expand_dims(inputs.mean(axis=1), -1)
+
+    model = db.Sequential([db.Input((2,)), layers.Dense(2), Summed()])
+    model.compile("sgd", "mse")
+    data = np.zeros((4, 2)), np.zeros((4, 1))
+    if backend.name == "numpy":
+        with pytest.raises(AttributeError, match=r"write ops\.mean\(x\)"):
+            model.fit(*data, verbose=0)
+    else:
+        model.fit(*data, verbose=0)

@@ -207,6 +207,11 @@ class Traced(Operand):
 
     __hash__ = object.__hash__
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"A tensor has no {name!r} on every backend: write ops.{name}(x), which is for all."
+        )
+
 
 def active() -> Trace | None:
     """The trace in progress, or None."""
