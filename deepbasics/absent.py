@@ -41,8 +41,7 @@ NAMES: dict[str, frozenset[str]] = {
             "TFSMLayer"
         ),
         "losses": (
-            "CategoricalGeneralizedCrossEntropy Circle categorical_generalized_cross_entropy "
-            "circle"
+            "CategoricalGeneralizedCrossEntropy Circle categorical_generalized_cross_entropy circle"
         ),
         "metrics": (
             "ConcordanceCorrelation OneHotIoU OneHotMeanIoU PearsonCorrelation "
@@ -54,10 +53,8 @@ NAMES: dict[str, frozenset[str]] = {
         "optimizers": "MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
         "saving": "KerasFileEditor",
         "utils": (
-            "Config FeatureSpace audio_dataset_from_directory bounding_boxes "
-            "get_source_inputs image_dataset_from_directory text_dataset_from_directory"
+            "Config FeatureSpace audio_dataset_from_directory bounding_boxes get_source_inputs"
         ),
-        "preprocessing": "image_dataset_from_directory text_dataset_from_directory",
     }.items()
 }
 

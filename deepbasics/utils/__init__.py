@@ -25,6 +25,7 @@ from deepbasics.utils.batches import (
     timeseries_dataset_from_array,
     unpack_x_y_sample_weight,
 )
+from deepbasics.utils.directories import image_dataset_from_directory, text_dataset_from_directory
 from deepbasics.utils.files import get_file
 from deepbasics.utils.images import array_to_img, img_to_array, load_img, save_img, smart_resize
 from deepbasics.utils.numerical import normalize, to_categorical
@@ -47,6 +48,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
@@ -63,6 +65,7 @@ __all__ = [
     "smart_resize",
     "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
