@@ -9,6 +9,7 @@ from deepbasics.layers.shapes import specs
 from deepbasics.losses.base import widened
 from deepbasics.models import inputs, steps
 from deepbasics.models.graph import single
+from deepbasics.models.unrepeatable import watched
 
 _OWN = ("train_step", "test_step", "predict_step", "compute_metrics")
 _STEPS = {"train": steps.train_step, "test": steps.test_step, "predict": steps.predict_step}
@@ -160,7 +161,8 @@ class Program:
     def __init__(self, model: Any, kind: str, form: Any) -> None:
         self._backend = registry.active()
         self._own = model.has_own_steps()
-        self._step = _own_step(model, kind, form) if self._own else _STEPS[kind](model, form)
+        step = _own_step(model, kind, form) if self._own else _STEPS[kind](model, form)
+        self._step = step if model.run_eagerly else watched(step, model, self._own)
         self._settings = {"eager": model.run_eagerly, "compiled": model.jit_compile is True}
         self.recorded: Any = None
 

@@ -276,3 +276,67 @@ def test_a_layer_that_keeps_what_it_saw_is_recorded_no_more_often_than_others(ba
         model.evaluate(x, y, verbose=0)
         model.evaluate(x, y, verbose=0)
     assert Keeping.calls - before <= 2, "evaluate alone is new"
+
+
+@pytest.mark.parametrize("count", ["attribute", "generator", "np.random", "random"])
+def test_a_step_that_python_would_do_otherwise_each_time_runs_eagerly(backend, count):
+    """A generator that is trained in every third step, and noise that is not the library's."""
+    import random
+
+    class Own(db.Sequential):
+        turns = 0
+        rng = None
+
+        def train_step(self, data):
+            self.rows = data[0].shape[0]
+            if count == "attribute":
+                self.turns += 1
+                value = float(self.turns)
+            elif count == "generator":
+                value = self.rng.normal()
+            else:
+                value = np.random.normal() if count == "np.random" else random.random()  # noqa: NPY002
+            return {"drawn": ops.mean(data[0]) * 0.0 + value}
+
+    made = stack(Own)
+    made.compile("sgd", "mse")
+    made.turns, made.rng = 0, np.random.default_rng(0)
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with pytest.warns(UserWarning, match="runs eagerly.*a replay would") as told:
+            drawn = [made.train_on_batch(X, Y) for _ in range(6)]
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+    assert len(told) == 1
+    assert len(set(drawn)) == 6
+    if count == "attribute":
+        assert drawn == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_step_that_keeps_lengths_is_recorded(backend, recwarn):
+    class Own(db.Sequential):
+        def train_step(self, data):
+            self.rows = data[0].shape[0]
+            return {"rows": ops.mean(data[0]) * 0.0 + float(self.rows)}
+
+    made = stack(Own)
+    made.compile("sgd", "mse")
+    made.fit(X, Y, batch_size=12, epochs=3, **QUIET)
+    assert not recwarn.list
+
+
+def test_a_layer_that_draws_from_numpy_runs_eagerly(backend):
+    class Noise(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.rng = np.random.default_rng(0)
+
+        def call(self, inputs):
+            return ops.add(inputs, self.rng.normal())
+
+    made = db.Sequential([db.Input((3,)), Noise(), layers.Dense(1)])
+    made.compile(optimizers.SGD(0.0), "mse")
+    with pytest.warns(UserWarning, match=r"it draws from noise(_\d)?\.rng"):
+        losses = [made.train_on_batch(X, Y) for _ in range(5)]
+    assert len(set(losses)) == 5
