@@ -30,15 +30,12 @@ NAMES: dict[str, frozenset[str]] = {
         ),
         "initializers": "STFT STFTInitializer stft",
         "layers": (
-            "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
-            "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AugMix "
-            "AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization "
-            "FlaxLayer HashedCrossing JaxLayer MaxNumBoundingBoxes MelSpectrogram MixUp "
-            "Pipeline RandAugment RandomColorDegeneration RandomColorJitter "
-            "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale "
-            "RandomHue RandomInvert RandomPerspective RandomPosterization RandomSaturation "
-            "RandomSharpness RandomShear ReversibleEmbedding STFTSpectrogram Solarization "
-            "TFSMLayer"
+            "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
+            "Equalization FlaxLayer HashedCrossing JaxLayer MaxNumBoundingBoxes MelSpectrogram "
+            "MixUp Pipeline RandAugment RandomColorDegeneration RandomColorJitter "
+            "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue "
+            "RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness "
+            "RandomShear ReversibleEmbedding STFTSpectrogram Solarization TFSMLayer"
         ),
         "losses": (
             "CategoricalGeneralizedCrossEntropy Circle categorical_generalized_cross_entropy circle"

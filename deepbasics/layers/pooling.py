@@ -179,3 +179,73 @@ class GlobalAveragePooling3D(_GlobalAverage):
     """The mean over a volume: (batch, channels). `keepdims` keeps the axes, of length 1."""
 
     rank = 3
+
+
+class _Adaptive(Spatial):
+    op: Any
+
+    def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.output_size = sizes(output_size, self.rank, f"{type(self).__name__}: output_size")
+        self.set_data_format(data_format)
+
+    def build(self, input_shape: Shape) -> None:
+        """No weights. Raises ValueError unless the rank is right."""
+        self.taken_apart(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """The op of the class."""
+        return self.op(inputs, self.output_size, self.data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """`output_size` along the spatial axes."""
+        batch, _, channels = self.taken_apart(input_shape)
+        return self.put_together(batch, self.output_size, channels)
+
+
+class _AdaptiveMax(_Adaptive):
+    op = staticmethod(ops.adaptive_max_pool)
+
+
+class _AdaptiveAverage(_Adaptive):
+    op = staticmethod(ops.adaptive_average_pool)
+
+
+_ADAPTIVE = """The {what} of each part, {axes} cut into as many parts as asked for.
+
+    Args:
+        output_size: how many parts, an int or one for each spatial axis.
+        data_format: "channels_last" or "channels_first"; default that of the configuration.
+
+    Part i of m goes from floor(i n / m) to ceil((i + 1) n / m): parts may overlap by one.
+    """
+
+
+class AdaptiveMaxPooling1D(_AdaptiveMax):
+    __doc__ = _ADAPTIVE.format(what="largest", axes="the steps")
+    rank = 1
+
+
+class AdaptiveMaxPooling2D(_AdaptiveMax):
+    __doc__ = _ADAPTIVE.format(what="largest", axes="height and width")
+    rank = 2
+
+
+class AdaptiveMaxPooling3D(_AdaptiveMax):
+    __doc__ = _ADAPTIVE.format(what="largest", axes="all three axes")
+    rank = 3
+
+
+class AdaptiveAveragePooling1D(_AdaptiveAverage):
+    __doc__ = _ADAPTIVE.format(what="mean", axes="the steps")
+    rank = 1
+
+
+class AdaptiveAveragePooling2D(_AdaptiveAverage):
+    __doc__ = _ADAPTIVE.format(what="mean", axes="height and width")
+    rank = 2
+
+
+class AdaptiveAveragePooling3D(_AdaptiveAverage):
+    __doc__ = _ADAPTIVE.format(what="mean", axes="all three axes")
+    rank = 3

@@ -61,6 +61,10 @@ GRIDS = [
       for kind in ("Max", "Average")
       for rank, shape in ((1, STEPS), (2, IMAGE), (3, VOLUME))
       for label, how in {"": {}, "first": {"keepdims": True, **FIRST}}.items()),
+    *(_layer(f"Adaptive{kind}Pooling{rank}D", shape, size, label=label, **how)
+      for kind in ("Max", "Average")
+      for rank, shape, size in ((1, STEPS, 4), (2, IMAGE, (3, 7)), (3, VOLUME, 2))
+      for label, how in {"": {}, "first": FIRST}.items()),
     _layer("UpSampling1D", STEPS, 3),
     _layer("UpSampling2D", IMAGE, (2, 3)),
     _layer("UpSampling2D", (2, 3, 4, 5), 2, label="bilinear", interpolation="bilinear", **FIRST),

@@ -115,6 +115,11 @@ LAYERS: tuple[Case, ...] = (
         for rank, shape in ((1, _LINE), (2, _IMAGE), (3, _BOX))
     ),
     *(
+        _layer(f"Adaptive{kind}Pooling{rank}D", shape, output_size=2)
+        for kind in ("Max", "Average")
+        for rank, shape in ((1, _LINE), (2, _IMAGE), (3, _BOX))
+    ),
+    *(
         _layer(f"Global{kind}Pooling{rank}D", shape)
         for kind in ("Max", "Average")
         for rank, shape in ((1, _LINE), (2, _IMAGE), (3, _BOX))

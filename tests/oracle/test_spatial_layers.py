@@ -53,6 +53,9 @@ def _pools():
             whole = f"Global{kind}Pooling{rank}D"
             yield whole, (whole, shape, {})
             yield f"{whole}, first", (whole, first, {"keepdims": True, **FIRST})
+            parts = f"Adaptive{kind}Pooling{rank}D"
+            yield parts, (parts, shape, {"output_size": 3})
+            yield f"{parts}, first", (parts, first, {"output_size": (4, 3, 2)[:rank], **FIRST})
         yield f"MaxPooling{rank}D, uneven", (
             f"MaxPooling{rank}D", shape, {"pool_size": 2, "strides": 2, "padding": "same"}
         )  # fmt: skip
