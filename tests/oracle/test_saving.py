@@ -3,6 +3,7 @@
 import inspect
 import json
 import zipfile
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from deepbasics.testing.saving_cases import made, make  # noqa: E402
 PREDICTIONS = 1e-6  # absolute, of outputs near 1
 LOSSES = {"rtol": 2e-5, "atol": 1e-6}  # of three epochs of float32 steps, op by op elsewhere
 ROWS, BATCH = 12, 4
-KINDS = ("layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints")
+KINDS = ("layers", "losses", "metrics", "optimizers", "optimizers.schedules", "initializers",
+         "regularizers", "constraints")  # fmt: skip
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:keras"),
     pytest.mark.filterwarnings("ignore:Layer 'flatten:UserWarning"),  # loses the mask, as it should
@@ -416,7 +418,7 @@ def shared_classifier(library):
 
 def classes(room):
     """The public classes of a room that Keras has too, each by one of its names."""
-    ours, theirs = getattr(db, room), getattr(keras, room)
+    ours, theirs = (attrgetter(room)(library) for library in (db, keras))
     found = {}
     for name in dir(theirs):
         mine = getattr(ours, name, None) if name in dir(ours) else None
@@ -436,6 +438,7 @@ IN_TABLE = {
     "losses": {loss.name for loss, _ in table.LOSSES} | {"CTC"},  # of sequences
     "metrics": {metric.name for metric, _ in table.METRICS},
     "optimizers": {optimizer.name for optimizer in table.OPTIMIZERS},
+    "optimizers.schedules": {schedule.name for schedule in table.SCHEDULES},
     "initializers": {part.name for part in table.INITIALIZERS},
     "regularizers": {part.name for part in table.REGULARIZERS},
     "constraints": {part.name for part in table.CONSTRAINTS},
@@ -446,6 +449,56 @@ IN_TABLE = {
 def test_everything_public_that_keras_has_too_has_a_row(room):
     missing = classes(room) - IN_TABLE[room] - BASES
     assert not missing, f"add a row to deepbasics.testing.saving_cases for {sorted(missing)}"
+
+
+def functions(room):
+    """The names of public functions that both libraries have, but for the helpers of a room."""
+    ours, theirs = getattr(db, room), getattr(keras, room)
+    helpers = {"get", "serialize", "deserialize"}
+    both = [n for n in dir(theirs) if not n.startswith("_") and n in dir(ours)]
+    return sorted({n for n in both if inspect.isfunction(getattr(theirs, n))} - helpers)
+
+
+# What the tests by name do not reach, and why.
+NOT_BY_NAME = {
+    "threshold": "needs two arguments",
+    "sparsemax": "Keras gives rows of zeros on torch, where a row adds up to one",
+    "ctc": "takes sequences",
+    "top_k_categorical_accuracy": "the best five of three",
+    "sparse_top_k_categorical_accuracy": "the best five of three",
+}
+
+
+@pytest.mark.parametrize("name", sorted({*functions("activations")} - NOT_BY_NAME.keys()))
+def test_activations_go_by_their_names(name, tmp_path):
+    models = []
+    for library in (keras, db):
+        last = library.layers.Dense(4, activation=getattr(library.activations, name))
+        models.append(library.Sequential([library.Input((4,)), last]))
+    theirs, ours = models
+    theirs.save(tmp_path / "theirs.keras")
+    ours.save(tmp_path / "ours.keras")
+    here = db.models.load_model(tmp_path / "theirs.keras")
+    there = keras.models.load_model(tmp_path / "ours.keras")
+    x = np.random.default_rng(13).normal(size=(ROWS, 4)).astype("float32")
+    check_predictions(here, theirs, x)
+    check_predictions(there, ours, x)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*functions("losses"), *functions("metrics")} - NOT_BY_NAME.keys())
+)
+def test_losses_and_metrics_go_by_their_names(name, tmp_path):
+    """As a loss or a metric, whichever there is: what was given to `compile` is what comes out."""
+    rng = np.random.default_rng(14)
+    ids = "sparse" in name
+    x, y = rng.normal(size=(ROWS, 5)).astype("float32"), labels_of("ids" if ids else "one-hot", rng)
+    as_loss = name in functions("losses")
+    settings = {"loss": name if as_loss else "mse", "metrics": [] if as_loss else [name]}
+    if ids and not as_loss:
+        settings["loss"] = "sparse_categorical_crossentropy"
+    theirs, ours = (dense(library, **settings) for library in (keras, db))
+    check_both_ways(tmp_path, theirs, ours, x, y)
 
 
 # what stands in the file --------------------------------------------------------------------------
