@@ -130,6 +130,10 @@ class Compiled:
         self._track(self.loss_tracker, loss, rows)
         self.track_each(each, rows)
 
+    def saw_no_loss(self) -> bool:
+        """Whether no loss was tracked since the last reset."""
+        return not self.loss_tracker.count.numpy()
+
     def track_each(self, each: Sequence[Any], rows: int) -> None:
         """As `track`, for the loss of each output."""
         known = [value for value in each if value is not None]

@@ -73,7 +73,7 @@ class Model(Training, LegacyMethods, Saving, Layer):
         self._moves = 0
         self._seen: Walk | None = None
         self._bound: list[Any] = []  # the storage that the programs work on
-        self._gathered = False
+        self._gathered: int | None = None  # at which move all was seen to be on the backend
         self._graph: Graph | None = None
         self._inputs_form: Any = None  # nests of symbolic tensors, known once built
         self._outputs_form: Any = None

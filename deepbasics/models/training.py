@@ -69,7 +69,7 @@ class Training(Hooks, Instruments):
         self.run_eagerly = run_eagerly
         self.steps_per_execution, self.jit_compile = steps_per_execution, jit_compile
         self._programs = {}
-        self._gathered = False
+        self._gathered = None
 
     @property
     def optimizer(self) -> Any:
@@ -221,6 +221,8 @@ class Training(Hooks, Instruments):
         shown = self._shown
         if shown is None or set(shown) <= set(self.metrics_names):
             found = self.between_batches("get_metrics_result")
+            if shown is not None and "loss" in shown and self.compiled.saw_no_loss():
+                found = {**found, "loss": shown["loss"]}  # which the step computed by itself
             shown = found if shown is None else {name: found[name] for name in shown}
         return {name: as_number(value) for name, value in shown.items()}
 
@@ -289,7 +291,7 @@ class Training(Hooks, Instruments):
         self.compiled.choose_losses(names)
         y, w = inputs.targets(self, y), inputs.weights(self, w)
         if self.compiled.build(names, [() if t is None else t.shape for t in y], shapes):
-            self._programs, self._gathered = {}, False
+            self._programs, self._gathered = {}, None
         self._gather()
         if training:
             inputs.check_finite(self, x)
@@ -299,16 +301,16 @@ class Training(Hooks, Instruments):
         if self.has_own_steps():
             return  # they may use others, on other weights
         if self.optimizer.follow(self.trainable_weights):
-            self._gathered = False
+            self._gathered = None
             self._gather()
 
     def _gather(self) -> None:
         """Bring everything to the backend of the model: parts may have been made on another."""
-        if self._gathered:
+        if self._gathered == Variable.moves:
             return
         if any(v.backend is not self.backend for v in self._state()):
             self.to(self.backend)
-        self._gathered = True
+        self._gathered = Variable.moves
 
     def _program(self, kind: str, structure: Any, trained: Any = None) -> Any:
         """The step of a kind as the backend runs it, kept until something it depends on changes."""

@@ -340,3 +340,20 @@ def test_a_layer_that_draws_from_numpy_runs_eagerly(backend):
     with pytest.warns(UserWarning, match=r"it draws from noise(_\d)?\.rng"):
         losses = [made.train_on_batch(X, Y) for _ in range(5)]
     assert len(set(losses)) == 5
+
+
+@pytest.mark.parametrize("loss", [None, "mse"])
+def test_a_loss_that_the_step_computes_by_itself_is_shown(backend, loss):
+    class Own(db.Sequential):
+        def train_step(self, data):
+            return {"loss": ops.mean(data[0]) + 5.0}
+
+        def test_step(self, data):
+            return {"loss": ops.mean(data[0]) + 7.0}
+
+    made = stack(Own)
+    made.compile("sgd", loss)
+    history = made.fit(X, Y, batch_size=32, validation_data=(X, Y), epochs=2, **QUIET).history
+    assert history["loss"] == [pytest.approx(X.mean() + 5, rel=1e-6)] * 2
+    assert history["val_loss"] == [pytest.approx(X.mean() + 7, rel=1e-6)] * 2
+    assert made.train_on_batch(X, Y) == history["loss"][0]

@@ -236,6 +236,60 @@ def test_a_wgan_with_a_penalty_on_the_gradient(agree_with_keras, slopes, slope_b
     agree_with_keras(program)
 
 
+def test_a_gan_is_kept_in_files(agree, slopes, tmp_path):
+    """Also one that is never called, and so never built as a whole."""
+
+    def program(keras):
+        def make():
+            gan = _gan(keras, slopes)(_judge(keras), _maker(keras))
+            adam = keras.optimizers.Adam
+            gan.compile(adam(0.003), adam(0.003), keras.losses.BinaryCrossentropy(True))
+            return gan
+
+        first = make()
+        history = first.fit(REAL, NOISE, epochs=1, verbose=0).history
+        first.save_weights(tmp_path / "gan.weights.h5")
+        first.generator.save(tmp_path / "generator.keras")
+        made = first.generator.predict(NOISE, verbose=0)
+        second = make()
+        second.load_weights(tmp_path / "gan.weights.h5")
+        np.testing.assert_array_equal(second.generator.predict(NOISE, verbose=0), made)
+        alone = keras.models.load_model(tmp_path / "generator.keras")
+        np.testing.assert_array_equal(alone.predict(NOISE, verbose=0), made)
+        return history["critic_loss"], made
+
+    agree(program)
+
+
+def test_models_that_share_layers_follow_one_that_moves(agree):
+    """To the other backend and on: the GAN takes its critic along, and an autoencoder its encoder
+    back.
+    """
+    pytest.importorskip("torch", reason="torch is an extra")
+
+    def program(keras):
+        critic, encoder = _judge(keras), _maker(keras)
+        decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        z = keras.Input((3,))
+        autoencoder = keras.Model(z, decoder(encoder(z)))
+        autoencoder.compile("adam", "mse")
+        critic.compile("adam", "mse")
+        critic.trainable = False
+        gan = keras.Model(z, critic(encoder(z)))
+        gan.compile("adam", "mse")
+        losses, one = [], np.ones((32, 1))
+        for step in range(4):
+            if step == 2:
+                gan.to("torch" if gan.backend.name == "numpy" else "numpy")
+            losses.append(gan.train_on_batch(NOISE, one))
+            losses.append(critic.train_on_batch(REAL, one))
+            losses.append(autoencoder.train_on_batch(NOISE, NOISE))
+        assert critic.backend is gan.backend is not autoencoder.backend
+        return losses, gan.get_weights(), autoencoder.predict(NOISE, verbose=0)
+
+    agree(program)
+
+
 # autoencoders -------------------------------------------------------------------------------------
 
 
