@@ -308,3 +308,13 @@ def test_what_was_differentiated_is_a_plain_tensor_afterwards():
         assert not getattr(tensor, "requires_grad", False)
         assert not isinstance(tensor, trace.Traced)
     close(kept[0] * 2.0, 6.0)
+
+
+def test_an_array_beside_a_tensor_is_explained_where_torch_refuses_it(backend):
+    array = np.ones(2)
+    if backend.name == "numpy":
+        close(grad(lambda x: ops.sum(x * array))(np.zeros(2)), array)
+        return
+    with pytest.raises(TypeError, match=r"write ops\.subtract\(tensor, array\)"):
+        grad(lambda x: ops.sum(x - array))(np.zeros(2))
+    close(grad(lambda x: ops.sum(ops.subtract(x, array)))(np.zeros(2)), array)

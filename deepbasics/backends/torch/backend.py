@@ -157,7 +157,7 @@ class TorchBackend:
         nested = _depth.get() > 0
         token = _depth.set(_depth.get() + 1)
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), _mixtures_explained():
                 output, aux = fn()
                 grads = self._vjp(output, leaves, cotangent, nested)
         finally:
@@ -193,6 +193,21 @@ class TorchBackend:
         recording = replay.active()
         if recording is not None:
             recording.refuse(reason)
+
+
+@contextmanager
+def _mixtures_explained() -> Iterator[None]:
+    """Says what to do about an array beside a tensor that is being differentiated."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "on Tensor that requires grad" not in str(error):
+            raise
+        raise TypeError(
+            "torch does not mix a NumPy array with a tensor that is being differentiated: write "
+            "ops.subtract(tensor, array) for tensor - array (and so on), or convert the array with "
+            "ops.convert_to_tensor first."
+        ) from error
 
 
 def use_tf32(allowed: bool) -> None:
