@@ -40,10 +40,6 @@ NAMES: dict[str, frozenset[str]] = {
         "losses": (
             "CategoricalGeneralizedCrossEntropy Circle categorical_generalized_cross_entropy circle"
         ),
-        "metrics": (
-            "ConcordanceCorrelation OneHotIoU OneHotMeanIoU PearsonCorrelation "
-            "concordance_correlation pearson_correlation"
-        ),
         "ops": "eig polar view_as_complex view_as_real",
         "ops.linalg": "eig",
         "ops.nn": "polar",

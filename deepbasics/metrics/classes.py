@@ -43,6 +43,10 @@ MeanSquaredLogarithmicError = _class(
 )
 LogCoshError = _class("LogCoshError", regression.log_cosh, name="logcosh")
 CosineSimilarity = _class("CosineSimilarity", functions.cosine_similarity, "name dtype axis")
+ConcordanceCorrelation = _class(
+    "ConcordanceCorrelation", functions.concordance_correlation, "name dtype axis"
+)
+PearsonCorrelation = _class("PearsonCorrelation", functions.pearson_correlation, "name dtype axis")
 KLDivergence = _class("KLDivergence", regression.kl_divergence)
 Poisson = _class("Poisson", regression.poisson)
 Hinge = _class("Hinge", regression.hinge)

@@ -132,3 +132,24 @@ def matthews_correlation(y_true: Any, y_pred: Any) -> Any:
     tp, fp, tn, fn = _batch_counts(y_true, y_pred)
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     return (tp * tn - fp * fn) / (ops.sqrt(product) + config.epsilon())
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """The correlation of labels and predictions along `axis`; 0 where one of them is constant."""
+    y, p = pair("pearson_correlation", y_true, y_pred)
+    spread = ops.std(y, axis=axis) * ops.std(p, axis=axis)
+    y, p = (t - ops.mean(t, axis=axis, keepdims=True) for t in (y, p))
+    return ops.divide_no_nan(ops.mean(y * p, axis=axis), spread)
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int | tuple[int, ...] = -1) -> Any:
+    """`2 cov(y, p) / (var(y) + var(p) + (mean(y) - mean(p))² + ε)` along `axis`.
+
+    1 only where they are equal. Lin (1989), "A concordance correlation coefficient to evaluate
+    reproducibility".
+    """
+    y, p = pair("concordance_correlation", y_true, y_pred)
+    apart = ops.square(ops.mean(y, axis=axis) - ops.mean(p, axis=axis))
+    spread = ops.var(y, axis=axis) + ops.var(p, axis=axis)
+    y, p = (t - ops.mean(t, axis=axis, keepdims=True) for t in (y, p))
+    return 2.0 * ops.mean(y * p, axis=axis) / (spread + apart + config.epsilon())

@@ -107,3 +107,43 @@ class BinaryIoU(IoU):
     def get_config(self) -> dict[str, Any]:
         own = {"target_class_ids": self.target_class_ids, "threshold": self.threshold}
         return {**Metric.get_config(self), **own}
+
+
+class OneHotIoU(IoU):
+    """The `IoU` of labels that are one-hot rows, and of predictions that are scores.
+
+    Args: as `IoU`; with `sparse_y_pred` the predictions are class ids.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: str | None = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["sparse_y_true"]
+        return config
+
+
+class OneHotMeanIoU(OneHotIoU):
+    """The `MeanIoU` of labels that are one-hot rows. Args: as `OneHotIoU`."""
+
+    def __init__(
+        self, num_classes: int, name: str | None = None, dtype: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(num_classes, range(num_classes), name, dtype, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["target_class_ids"]
+        return config

@@ -31,6 +31,8 @@ _CLASSES = [
     iou.IoU,
     iou.MeanIoU,
     iou.BinaryIoU,
+    iou.OneHotIoU,
+    iou.OneHotMeanIoU,
 ]
 _SHORT = {
     "mse": classes.MeanSquaredError,

@@ -33,13 +33,13 @@ _LOSSES = {
 }
 _METRICS = {
     (FLAGS, SHARES): (
-        "AUC Accuracy BinaryAccuracy BinaryCrossentropy CategoricalHinge "
-        "CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives Hinge LogCoshError "
-        "MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError R2Score "
-        "MeanSquaredLogarithmicError Poisson Precision PrecisionAtRecall Recall RecallAtPrecision "
-        "RootMeanSquaredError SensitivityAtSpecificity SpecificityAtSensitivity SquaredHinge "
-        "TrueNegatives TruePositives binary_accuracy cosine_similarity fbeta_score fmeasure "
-        "matthews_correlation precision recall"
+        "AUC Accuracy BinaryAccuracy BinaryCrossentropy CategoricalHinge CosineSimilarity "
+        "F1Score FBetaScore FalseNegatives FalsePositives Hinge LogCoshError MeanAbsoluteError "
+        "MeanAbsolutePercentageError MeanSquaredError R2Score MeanSquaredLogarithmicError "
+        "Poisson Precision PrecisionAtRecall Recall RecallAtPrecision RootMeanSquaredError "
+        "SensitivityAtSpecificity SpecificityAtSensitivity SquaredHinge OneHotIoU "
+        "OneHotMeanIoU TrueNegatives TruePositives binary_accuracy cosine_similarity "
+        "fbeta_score fmeasure matthews_correlation precision recall"
     ),
     (SHARES, SHARES): (
         "CategoricalAccuracy CategoricalCrossentropy KLDivergence TopKCategoricalAccuracy "
@@ -50,12 +50,16 @@ _METRICS = {
         "sparse_categorical_accuracy sparse_top_k_categorical_accuracy"
     ),
     (IDS, IDS): "IoU MeanIoU",
+    (REALS, REALS): "PearsonCorrelation pearson_correlation",
+    (REALS, SHARES): "ConcordanceCorrelation concordance_correlation",
     (ROW_OF_FLAGS, ROW_OF_CHANCES): "BinaryIoU",
     (REALS,): "Mean Sum",
 }
 _SETTINGS: dict[str, dict[str, Any]] = {
     "MeanIoU": {"num_classes": 4},
     "IoU": {"num_classes": 4, "target_class_ids": (0, 2)},
+    "OneHotIoU": {"num_classes": 4, "target_class_ids": (0, 2)},
+    "OneHotMeanIoU": {"num_classes": 4},
     "PrecisionAtRecall": {"recall": 0.5},
     "RecallAtPrecision": {"precision": 0.5},
     "SensitivityAtSpecificity": {"specificity": 0.5},

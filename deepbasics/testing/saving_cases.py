@@ -294,6 +294,7 @@ METRICS: tuple[tuple[Made, str], ...] = (
         for name in (
             *("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError"),
             *("LogCoshError", "RootMeanSquaredError", "R2Score", "CosineSimilarity"),
+            *("PearsonCorrelation", "ConcordanceCorrelation"),
         )
     ),
     *((made(f"metrics.{name}"), "signs") for name in ("Hinge", "SquaredHinge")),

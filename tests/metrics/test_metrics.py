@@ -16,6 +16,8 @@ BINARY = RNG.integers(0, 2, (8, 3)).astype(float)
 NEEDED = {
     "IoU": {"num_classes": 3, "target_class_ids": [0, 1]},
     "MeanIoU": {"num_classes": 3},
+    "OneHotIoU": {"num_classes": 3, "target_class_ids": [0, 2]},
+    "OneHotMeanIoU": {"num_classes": 3},
     "PrecisionAtRecall": {"recall": 0.5},
     "RecallAtPrecision": {"precision": 0.5},
     "SensitivityAtSpecificity": {"specificity": 0.5},
