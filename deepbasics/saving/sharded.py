@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from deepbasics.errors import UnreadableFile
 from deepbasics.saving import hdf5
 from deepbasics.saving.aside import written_aside
 
@@ -61,8 +60,9 @@ def opened(path: str) -> Iterator[hdf5.Groups]:
         shards = {}
         for name in dict.fromkeys(name for names in weight_map.values() for name in names):
             place = str(Path(path).with_name(name))
-            if not Path(place).is_file():
-                raise UnreadableFile(path, "", f"it names {name!r}, which is not beside it")
+            with hdf5.guarded(path):
+                if not Path(place).is_file():
+                    raise ValueError(f"it names {name!r}, which is not beside it")
             root = stack.enter_context(hdf5.opened(place, place))
             shards[name] = hdf5.groups(root, os.path.getsize(place), place)
         for group, names in weight_map.items():
@@ -112,7 +112,13 @@ def _weight_map(path: str) -> Mapping[str, list[str]]:
     found = {group: [names] if isinstance(names, str) else names
              for group, names in weight_map.items()}  # fmt: skip
     for name in (name for names in found.values() for name in names):
-        if Path(name).name != name or name.startswith(".") or "\\" in name or ":" in name:
+        if (
+            not name
+            or Path(name).name != name
+            or name.startswith(".")
+            or "\\" in name
+            or ":" in name
+        ):
             raise ValueError(f"it names {name!r}, which is no file beside it")
     if len({name for names in found.values() for name in names}) > _MOST:
         raise ValueError(f"it names more than {_MOST} files")

@@ -6,6 +6,7 @@ import os
 import random
 import zipfile
 
+import numpy as np
 import pytest
 
 import deepbasics as db
@@ -105,3 +106,54 @@ def test_a_mutant_opens_or_is_refused(kind, archive, tmp_path):
             raise
     print(f"{kind}: {opened} of {COUNT} opened, the others were refused")
     assert opened < COUNT
+
+
+VOCABULARY = "assets/layers/integer_lookup/vocabulary.txt"
+
+
+def looking_up(path):
+    """An archive of a model with a learned vocabulary and weights of its tokens."""
+    layer = db.layers.IntegerLookup(output_mode="tf_idf", name="integer_lookup")
+    layer.adapt(np.arange(40).reshape(8, 5) % 7)
+    model = db.Sequential([db.Input((3,), dtype="int64"), layer, db.layers.Dense(2)])
+    model.save(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["config", "model.weights.h5", VOCABULARY])
+def test_a_mutant_with_a_vocabulary_opens_or_is_refused(kind, tmp_path):
+    path = tmp_path / "mutant.keras"
+    looking_up(path)
+    with zipfile.ZipFile(path) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    opened = 0
+    for seed in range(COUNT):
+        path.write_bytes(mutant(kind, members, random.Random(f"{kind}{seed}")))
+        try:
+            opened += opens(path)
+        except BaseException as error:
+            error.add_note(f"kind {kind!r}, seed {seed}")
+            raise
+    print(f"{kind}: {opened} of {COUNT} opened, the others were refused")
+    assert opened < COUNT
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mutants_of_sharded_weights_are_read_or_refused(make_model, tmp_path):
+    path = tmp_path / "m.weights.json"
+    with db.use_backend("numpy"):
+        model = make_model()
+        model.save_weights(path, max_shard_size=60 / 2**30)
+        whole, refused = json.loads(path.read_bytes()), 0
+        for seed in range(COUNT):
+            rng = random.Random(f"shards{seed}")
+            text = json.dumps(changed(json.loads(json.dumps(whole)), rng)).encode()
+            path.write_bytes(damaged(text, rng) if seed % 2 else text)
+            try:
+                model.load_weights(path)
+            except UnreadableFile:
+                refused += 1
+            except BaseException as error:
+                error.add_note(f"seed {seed}")
+                raise
+    assert refused > 0

@@ -133,6 +133,8 @@ HOSTILE = {
     "an absolute path": (renamed("/etc/passwd"), "no file beside it"),
     "another system's path": (renamed("C:\\m_00000.weights.h5"), "no file beside it"),
     "the folder": (renamed("."), "no file beside it"),
+    "no name": (renamed(""), "no file beside it"),
+    "a name that is too long": (renamed("x" * 5000), ""),
     "itself": (renamed("m.weights.json"), "signature"),
     "a shard that is gone": (renamed("m_00009.weights.h5"), "not beside it"),
     "groups elsewhere": (renamed("m_00000.weights.h5"), "has weights of shapes"),
