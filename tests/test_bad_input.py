@@ -134,6 +134,24 @@ def test_a_softmax_of_one_unit_says_that_it_is_1(backend):
         made.predict(X, verbose=0)
 
 
+@pytest.mark.parametrize("activation", [None, "tanh"])
+@pytest.mark.parametrize(
+    ("loss", "wanted"), [("binary_crossentropy", "sigmoid"), (CATEGORICAL, "softmax")]
+)
+def test_crossentropies_of_outputs_that_are_no_probabilities(backend, activation, loss, wanted):
+    inputs = db.Input((4,))
+    for made in (
+        db.Sequential([layers.Dense(3, activation)]),
+        db.Model(inputs, layers.Dense(3, activation)(inputs)),
+    ):
+        made.compile("sgd", loss)
+        with pytest.warns(UserWarning, match=f'ends with the activation .*activation="{wanted}"'):
+            made.fit(X, ONE_HOT, verbose=0)
+        made.fit(X, ONE_HOT, verbose=0)  # said once
+        made.compile("sgd", db.losses.CategoricalCrossentropy(from_logits=True))
+        made.fit(X, ONE_HOT, verbose=0)
+
+
 def test_metrics_that_do_not_go_with_the_labels(backend):
     made = model()
     for metric in ("mae", "binary_accuracy", "categorical_accuracy", "auc", db.metrics.Precision()):

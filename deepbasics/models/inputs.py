@@ -1,12 +1,13 @@
 """From what the user passes to `fit` to checked arrays in the dtypes that the model computes in."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from deepbasics import config, tree
+from deepbasics import config, legacy, tree
 from deepbasics.data import as_arrays, check_lengths
 from deepbasics.losses import check_labels
 from deepbasics.losses.labels import not_finite
@@ -45,6 +46,24 @@ def check_finite(model: Any, x: Any) -> None:
                 f"x is NaN or infinite in {bad.count} of {len(array)} rows, the first is row "
                 f"{bad.row}; the weights would become NaN. Drop or fill these rows before fit: "
                 "np.isfinite(x).all(axis=1) says which are good."
+            )
+
+
+def check_activations(model: Any) -> None:
+    """Warn where a crossentropy of probabilities gets what the last layer does not make such."""
+    losses, found = model.compiled.output_losses, model.flat_output_layers()
+    for loss, layer in zip(losses, found, strict=True):
+        name = getattr(getattr(loss, "of", None), "__name__", "")
+        activation = getattr(getattr(layer, "activation", None), "__name__", "")
+        if not name.endswith("crossentropy") or loss.parameters["from_logits"]:
+            continue
+        if activation in ("linear", "relu", "tanh"):
+            wanted = "sigmoid" if name.startswith("binary") else "softmax"
+            warnings.warn(
+                f"{name} takes probabilities, but the last layer {layer.name!r} ends with the "
+                f'activation {activation!r}. Give it activation="{wanted}", or compile with the '
+                "loss as an object with from_logits=True.",
+                stacklevel=legacy.level_of_caller(),
             )
 
 

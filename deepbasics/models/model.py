@@ -282,6 +282,10 @@ class Model(Training, LegacyMethods, Saving, Layer):
         several = len(tensors) > 1
         return [f"output_{i}" for i in range(len(tensors))] if several else [self.name]
 
+    def flat_output_layers(self) -> list[Any]:
+        """The layer, or other operation, that gives each output; None where nobody knows."""
+        return [tensor.operation for tensor in tree.flatten(self._outputs_form)]
+
     def pack_outputs(self, outputs: list[Any]) -> Any:
         """A flat list of outputs in the form in which the model gives them."""
         return single(tree.pack_as(self._outputs_form, outputs))

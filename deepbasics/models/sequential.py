@@ -161,6 +161,10 @@ class Sequential(Model):
         """The name of the last layer."""
         return [self._stack[-1].name]
 
+    def flat_output_layers(self) -> list[Any]:
+        """The last layer."""
+        return self._stack[-1:]
+
     def takes_floats(self) -> bool:
         """Whether integer inputs should become floats on entry."""
         if self.inputs_known and not self._stack[0].dtype.startswith("float"):

@@ -292,6 +292,7 @@ class Training(Hooks, Instruments):
         y, w = inputs.targets(self, y), inputs.weights(self, w)
         if self.compiled.build(names, [() if t is None else t.shape for t in y], shapes):
             self._programs, self._gathered = {}, None
+            inputs.check_activations(self)
         self._gather()
         if training:
             inputs.check_finite(self, x)

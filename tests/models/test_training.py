@@ -332,7 +332,8 @@ def test_a_py_dataset_is_shuffled_and_told_of_epochs(backend):
 def test_class_weights_reach_the_batches_of_a_generator(backend):
     labels = (Y[:, 0] > 0).astype(int)
     batches = [(X[:10], labels[:10]), (X[10:], labels[10:])]
-    made, expected = (model(loss="binary_crossentropy") for _ in range(2))
+    loss = db.losses.BinaryCrossentropy(from_logits=True)
+    made, expected = (model(loss=loss) for _ in range(2))
     made.fit(iter(batches), class_weight={1: 5.0}, **QUIET)
     expected.fit(X, labels, batch_size=10, shuffle=False, class_weight={1: 5.0}, **QUIET)
     assert same(made.get_weights(), expected.get_weights())
