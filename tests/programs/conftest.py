@@ -88,9 +88,14 @@ def start() -> Callable[[Any], None]:
 
     def start(model: Any, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        model.set_weights([rng.uniform(0.05, 0.5, w.shape) * rng.choice([-1, 1], w.shape)
-                           if w.ndim > 1 else np.full(w.shape, 0.1) + (w if w.any() else 0)
-                           for w in model.get_weights()])  # fmt: skip
+
+        def value(w: np.ndarray) -> np.ndarray:
+            drawn = rng.uniform(0.05, 0.5, w.shape) * rng.choice([-1, 1], w.shape)
+            # Biases, and the ones and variances of a normalization.
+            constant = np.isin(w, (0, 1)).all() or (w == w.flat[0]).all()
+            return w + 0.1 if w.ndim < 2 and constant else drawn
+
+        model.set_weights([value(w) for w in model.get_weights()])
 
     return start
 
