@@ -28,10 +28,22 @@ class Call:
 
     `args` are Calls, arrays or Python scalars. A call with several results has `shape` None, and
     an "item" call for each result that is used. `axes` is the order of the axes in memory, if that
-    is not their own: a replay keeps to it, since the order of a sum depends on it.
+    is not their own: a replay keeps to it, since the order of a sum depends on it. `repeated` are
+    the axes along which a view shows the same memory again.
     """
 
-    __slots__ = ("args", "axes", "dtype", "kwargs", "op", "place", "rule", "shape", "value")
+    __slots__ = (
+        "args",
+        "axes",
+        "dtype",
+        "kwargs",
+        "op",
+        "place",
+        "repeated",
+        "rule",
+        "shape",
+        "value",
+    )
 
     def __init__(
         self,
@@ -47,6 +59,7 @@ class Call:
         self.shape = None if several else tuple(np.shape(like))
         self.dtype = None if several else like.dtype
         self.axes = None if several else _axes_in_memory(like)
+        self.repeated = () if several else _repeated_axes(like)
         self.place = place
         self.value: Any = None  # of a constant
 
@@ -72,6 +85,13 @@ def _axes_in_memory(array: Any) -> tuple[int, ...] | None:
     if np.ndim(array) < 2 or array.flags.c_contiguous:
         return None
     return tuple(sorted(range(array.ndim), key=lambda i: -abs(array.strides[i])))
+
+
+def _repeated_axes(array: Any) -> tuple[int, ...]:
+    """The axes along which an array is the same memory again and again."""
+    if np.ndim(array) == 0 or array.flags.c_contiguous:
+        return ()
+    return tuple(i for i, n in enumerate(array.shape) if n > 1 and array.strides[i] == 0)
 
 
 def empty(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...] | None) -> np.ndarray:
@@ -199,9 +219,11 @@ def _opened(call: Call, enter: Callable[[Call], Call]) -> Call:
 
 
 def _ones(call: Call) -> Any:
-    array = empty(call.shape, call.dtype, call.axes)
+    """A stand-in for a value, laid out as that is: what NumPy makes of it, it lays out likewise."""
+    own = tuple(1 if i in call.repeated else n for i, n in enumerate(call.shape))
+    array = empty(own, call.dtype, call.axes)
     array[...] = 1
-    return array[()]
+    return np.broadcast_to(array, call.shape) if call.repeated else array[()]
 
 
 def _key(call: Call) -> Any:
@@ -220,7 +242,9 @@ def _plainer(call: Call, enter: Callable[[Call], Call]) -> Call:
     if call.op in ("reshape", "broadcast_to", "cast") and _alike(first, call):
         return first
     if call.op == "reshape" and first is not None and first.op == "reshape":
-        call.args[0] = first.args[0]
+        inner = first.args[0]
+        if type(inner) is Call and inner.axes is None:  # else the first reshape may turn the axes
+            call.args[0] = inner
     if call.op == "transpose" and call.kwargs["axes"] == tuple(range(len(call.shape))):
         return first
     if call.rule is not None and isinstance(call.rule.forward, np.ufunc) and len(call.args) == 2:
@@ -288,7 +312,7 @@ def _in_one_shape(arg: Any, call: Call, enter: Callable[[Call], Call]) -> Any:
         return enter(Call("reshape", RULES["reshape"], [arg], shape, like, call.place))
     like = np.broadcast_to(np.empty((), arg.dtype), call.shape)
     spread = Call("spread", SPREAD, [arg], {"shape": call.shape}, like, call.place)
-    spread.axes = None
+    spread.axes, spread.repeated = None, ()
     return enter(spread)
 
 
