@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepbasics.errors import MissingExtra
+from deepbasics.paths import as_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -246,8 +247,9 @@ def _done(figure: "Figure", title: str | None, save: str | os.PathLike | None) -
     if title:
         figure.suptitle(title)
     if save is not None:
-        os.makedirs(os.path.dirname(os.fspath(save)) or ".", exist_ok=True)
-        figure.savefig(save)
+        path = as_path(save)
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        figure.savefig(path)
     return figure
 
 
@@ -260,15 +262,20 @@ def _table(history: Any) -> Mapping[str, Sequence[float]]:
 
 def _read(path: str | os.PathLike) -> dict[str, list[float]]:
     """The columns of a file of `CSVLogger`, without those that hold no number."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    with open(as_path(path), newline="", encoding="utf-8") as file:
+        separator = file.readline().removeprefix("epoch")[:1] or ","
+        file.seek(0)
+        rows = list(csv.DictReader(file, delimiter=separator))
     names = [name for name in (rows[0] if rows else {}) if name != "epoch"]
     columns = {name: [_number(row[name]) for row in rows] for name in names}
     return {n: column for n, column in columns.items() if not np.isnan(column).all()}
 
 
 def _number(cell: str) -> float:
-    return math.nan if cell == "NA" else float(cell)
+    try:
+        return float(cell)
+    except ValueError:  # "NA", or a list
+        return math.nan
 
 
 def _metrics(table: Mapping[str, Any]) -> list[str]:

@@ -42,16 +42,24 @@ def test_curves_overlays_histories_under_their_labels():
     assert found["torch"] == [1.0]
 
 
-def test_curves_of_a_history_and_of_the_file_that_the_logger_wrote_are_the_same(tmp_path):
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+def test_curves_of_a_history_and_of_the_file_that_the_logger_wrote_are_the_same(
+    tmp_path, separator
+):
     model = Sequential([Dense(1, input_shape=(2,))])
     model.compile("sgd", "mse", metrics=["mae"])
     path = tmp_path / "log.csv"
     x = np.arange(8.0).reshape(4, 2) / 8
-    history = model.fit(x, x[:, 0], epochs=3, verbose=0, callbacks=[CSVLogger(path)])
+    history = model.fit(x, x[:, 0], epochs=3, verbose=0, callbacks=[CSVLogger(path, separator)])
     drawn, read = plots.curves(history), plots.curves(path)
     assert [axes.get_title() for axes in read.axes] == ["loss", "mae"]
     for one, other in zip(drawn.axes, read.axes, strict=True):
         assert lines(one) == lines(other)
+
+
+def test_curves_leave_out_what_is_no_number(tmp_path):
+    (tmp_path / "log.csv").write_text('epoch,loss,scores\n0,1.0,"[1, 2]"\n1,0.5,"[3, 4]"\n')
+    assert [axes.get_title() for axes in plots.curves(tmp_path / "log.csv").axes] == ["loss"]
 
 
 @pytest.mark.parametrize("nothing", [(), ({},)])
