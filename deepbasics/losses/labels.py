@@ -7,6 +7,7 @@ import numpy as np
 from deepbasics.losses.base import FunctionLoss, LibraryLoss
 from deepbasics.losses.lookup import resolve
 
+_NOISE = 0.25  # how far past their range labels may be: those of GANs have noise added
 _RANGES = {
     "binary_crossentropy": (0.0, 1.0),
     "binary_focal_crossentropy": (0.0, 1.0),
@@ -131,7 +132,8 @@ def _check_range(name: str, y: np.ndarray) -> None:
     if name not in _RANGES or not y.size:
         return
     low, high = _RANGES[name]
-    if low <= y.min() and y.max() <= high:
+    slack = _NOISE * (high - low)
+    if low - slack <= y.min() and y.max() <= high + slack:
         return
     hint = (
         f"Map two classes to {low:g} and {high:g}, for instance by "

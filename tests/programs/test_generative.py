@@ -86,6 +86,39 @@ def _moved(before, after):
 
 
 @pytest.mark.filterwarnings("ignore:.*old spelling:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*old spelling.*decay:DeprecationWarning")
+def test_a_gan_of_the_book_with_noise_on_its_labels(agree):
+    """Labels of 1.05 are no mistake, and `decay` is a setting of the optimizer."""
+
+    def program(keras):
+        layers, models = keras.layers, keras.models
+        z = keras.Input(shape=(3,))
+        x = layers.LeakyReLU()(layers.Dense(4 * 4 * 2)(z))
+        x = layers.Conv2DTranspose(3, 4, strides=2, padding="same")(layers.Reshape((4, 4, 2))(x))
+        generator = models.Model(z, layers.Conv2D(1, 7, activation="tanh", padding="same")(x))
+        image = layers.Input(shape=(8, 8, 1))
+        x = layers.LeakyReLU()(layers.Conv2D(3, 4, strides=2)(image))
+        x = layers.Dense(1, activation="sigmoid")(layers.Dropout(0.4)(layers.Flatten()(x)))
+        discriminator = models.Model(image, x)
+        rule = {"clipvalue": 1.0, "decay": 1e-8}
+        discriminator.compile(keras.optimizers.RMSprop(lr=8e-4, **rule), "binary_crossentropy")
+        discriminator.trainable = False
+        gan = models.Model(z, discriminator(generator(z)))
+        gan.compile(keras.optimizers.RMSprop(lr=4e-4, **rule), "binary_crossentropy")
+        rng, losses = np.random.default_rng(0), []
+        for i in range(0, 12, 4):
+            noise = rng.normal(size=(4, 3))
+            both = np.concatenate([generator.predict(noise, verbose=0), IMAGES[i : i + 4]])
+            labels = np.concatenate([np.ones((4, 1)), np.zeros((4, 1))])
+            labels += 0.05 * rng.random(labels.shape)
+            losses.append(discriminator.train_on_batch(both, labels))
+            losses.append(gan.train_on_batch(noise, np.zeros((4, 1))))
+        return losses, generator.get_weights()
+
+    agree(program)
+
+
+@pytest.mark.filterwarnings("ignore:.*old spelling:DeprecationWarning")
 def test_a_gan_whose_parts_are_frozen_in_turn(agree):
     """As WGANs of Keras 2: two models of the same two networks, each compiled with one frozen."""
 
