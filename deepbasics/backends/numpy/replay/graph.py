@@ -285,9 +285,9 @@ def _is_one(x: Any) -> bool:
 def _narrow(arg: Any, other: Any, call: Call) -> Any:
     """A constant array of one value as a Python scalar, a spread-out scalar as the scalar.
 
-    Only where the shape and the dtype of the result come from the other argument.
+    Only where the shape, the dtype and the layout of the result come from the other argument.
     """
-    if type(other) is not Call or other.shape != call.shape:
+    if type(other) is not Call or (other.shape, other.axes) != (call.shape, call.axes):
         return arg
     if isinstance(arg, np.ndarray) and arg.dtype == other.dtype and arg.size:
         one = arg.flat[0]

@@ -29,6 +29,7 @@ from deepbasics.backends.torch.replay.record import (
 )
 
 _LIKE = ("ones_like", "zeros_like", "full_like", "new_ones", "new_zeros", "new_full")
+_IN_ANY_PLACE = ("sum", "cat", "copy_")
 _EMPTY = ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
 
 
@@ -90,10 +91,17 @@ class Plan:
         return not shared or (call.pointwise and same)
 
     def rounds_alike(self, call: Call, memory: torch.Tensor) -> bool:
-        """Whether the call gives the same bits there as in memory of its own, which is aligned: a
-        product takes another path where its result is not.
+        """Whether the call, and those that use its result, give the same bits there as in memory of
+        its own, which is aligned: a product takes another path where something is not.
         """
-        return call.pointwise or spellings.name(call) == "sum" or memory.data_ptr() % 16 == 0
+        if memory.data_ptr() % 16 == 0:
+            return True
+        own = self.memory[call.outs[0]]
+        users = (user for user in self.calls if any(self.memory[i] == own for i in user.reads))
+        return all(
+            c.pointwise or spellings.name(c) in _IN_ANY_PLACE or self.is_view(c)
+            for c in (call, *users)
+        )
 
     def makers(self) -> dict[int, int]:
         """The position of the call that makes each tensor."""
