@@ -40,7 +40,7 @@ class CallbackList:
     """Several callbacks called as one, in their order; each hook only where it is overridden.
 
     Args:
-        callbacks: a callback or (nested) lists of them.
+        callbacks: a callback, (nested) lists of them, or another such list.
         add_history, add_progbar: whether to add a `History` and a `ProgbarLogger`, if there is none
             yet; they come last, and so see what other callbacks put into the logs.
         model: given to every callback.
@@ -113,6 +113,8 @@ class CallbackList:
 def _flat(callbacks: object) -> Iterable[object]:
     if callbacks is None:
         return []
+    if isinstance(callbacks, CallbackList):
+        callbacks = callbacks.callbacks
     if not isinstance(callbacks, list | tuple):
         return [callbacks]
     return [callback for item in callbacks for callback in _flat(item)]

@@ -6,7 +6,9 @@ import pytest
 from deepbasics import ops
 from deepbasics.callbacks import (
     Callback,
+    CallbackList,
     EarlyStopping,
+    History,
     LambdaCallback,
     ReduceLROnPlateau,
     SwapEMAWeights,
@@ -165,3 +167,11 @@ def test_tracing_a_loss_changes_no_training():
     for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert watched.first_not_finite() is None, "outside of a training there is no batch"
+
+
+def test_a_list_of_callbacks_may_be_a_callback_list():
+    recorder, history = Recorder(), History()
+    trained = fit(CallbackList([recorder, [history]], epochs=9, steps=9, verbose=9))
+    assert recorder.calls
+    assert trained.history is history
+    assert recorder.params["epochs"] == 3, "the loop says how long it is"

@@ -190,6 +190,24 @@ def test_csv_logger_without_validation(tmp_path):
     assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
 
 
+@pytest.mark.parametrize("options", [{}, {"append": True}, {"append": True, "separator": ";"}])
+def test_csv_logger_of_arrays_lists_and_texts(options, tmp_path):
+    logs = [
+        {"loss": np.float32(0.5), "a": np.array(2.5), "b": np.array([1.0, 2.0]), "c": "text"},
+        {"loss": np.float64(1e-9), "a": np.array(1), "b": [3, 4], "c": 't,x "y"', "more": 1.0},
+        {"loss": np.nan, "a": math.inf, "b": (5, 6)},
+    ]
+    for library, name in ((ours, "ours.csv"), (theirs, "theirs.csv")):
+        (tmp_path / name).write_text("epoch,kept\n")
+        logger = library.CSVLogger(str(tmp_path / name), **options)
+        for _ in range(2):
+            logger.on_train_begin()
+            for epoch, values in enumerate(logs):
+                logger.on_epoch_end(epoch, values)
+            logger.on_train_end()
+    assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
+
+
 def test_lambda_callback(capsys):
     options = {
         "on_epoch_begin": lambda epoch, logs: print("epoch", epoch),
