@@ -171,6 +171,7 @@ def test_a_teacher_teaches(agree_with_keras, start, slopes):
 
 def test_training_goes_on_from_a_file(agree, tmp_path):
     """Six epochs are three, a file, and three more: weights, slots, counts and draws."""
+    pytest.importorskip("h5py", reason="the extra saving")
 
     def program(keras):
         def make():
