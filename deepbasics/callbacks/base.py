@@ -17,11 +17,14 @@ class Callback:
     Attributes:
         due: `None`, or a method `(batch) -> bool` that says, for each batch, whether the batch hook
             of its class has anything to do. Where none has, the loop does not read its metrics.
+        validation_data: as Keras 2 had it, in `fit` with arrays to validate on: these as a list,
+            inputs, then labels, then weights (ones where none were given); else None.
     """
 
     params: dict | None = None
     model: object = None
     due: Callable[[int], bool] | None = None
+    validation_data: list | None = None
 
     def set_params(self, params: dict) -> None:
         """Takes what the loop knows of itself: `epochs`, `steps` (or `None`), `verbose`."""

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+
+from deepbasics import tree
 from deepbasics.callbacks.base import HOOKS, due_of, overrides
 from deepbasics.callbacks.history import History
 from deepbasics.callbacks.logs import plain
 from deepbasics.callbacks.progbar_logger import ProgbarLogger
+from deepbasics.data.sources import ArraySource
 
 
 def _hook(name: str) -> Callable[..., None]:
@@ -80,6 +84,16 @@ class CallbackList:
             ]
             for hook in HOOKS
         }
+
+    def set_validation_data(self, source: object) -> None:
+        """Give the arrays of a source to every callback; None where it has no arrays."""
+        data = None
+        if isinstance(source, ArraySource):
+            x, y, w = (tree.flatten(part) for part in source.structure)
+            weights = [np.ones(len(x[0])) if a is None else a for a in w or [None] * len(y)]
+            data = [*x, *(a for a in y if a is not None), *weights]
+        for callback in self.callbacks:
+            callback.validation_data = data
 
     def wants(self, hook: str) -> bool:
         """Whether some callback needs every call of a hook."""

@@ -140,6 +140,7 @@ class Training(Hooks, Instruments):
                 callbacks, add_history=True, add_progbar=verbose != 0, model=self,
                 verbose=verbose, epochs=epochs, steps=source.steps,
             )  # fmt: skip
+            watch.set_validation_data(validation)
             with interrupts.held_back() as interrupt:
                 self._fit(source, validation, watch, range(initial_epoch, epochs), due, interrupt)
             return self.history

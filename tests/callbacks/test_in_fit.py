@@ -175,3 +175,25 @@ def test_a_list_of_callbacks_may_be_a_callback_list():
     assert recorder.calls
     assert trained.history is history
     assert recorder.params["epochs"] == 3, "the loop says how long it is"
+
+
+def test_a_callback_of_keras_2_finds_the_validation_data(backend):
+    seen = []
+
+    class Looking(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.validation_data)
+
+    x, y = np.arange(20.0).reshape(10, 2), np.arange(10.0)[:, None]
+    model = Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse")
+    looking = {"callbacks": [Looking()], "verbose": 0}
+    model.fit(x, y, validation_split=0.3, **looking)
+    model.fit(x, y, validation_data=(x, y, np.full(10, 0.5)), **looking)
+    model.fit(x, y, validation_data=iter([(x, y)]), validation_steps=1, **looking)
+    model.fit(x, y, **looking)
+    wanted = [x[7:], y[7:], np.ones(3)], [x, y, np.full(10, 0.5)]
+    for found, want in zip(seen[:2], wanted, strict=True):
+        for a, b in zip(found, want, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert seen[2:] == [None, None]
