@@ -63,12 +63,14 @@ def agree_with_keras(agree: Program) -> Program:
         found = agree(program, *args)
         with floatx(dtype), registry.use_backend("numpy"):
             ours = found if dtype == "float64" else program(db, *args)
-        before = keras.config.floatx()
+        before = keras.config.floatx(), keras.config.dtype_policy()
         keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # else the first that Keras computed with stays
         try:
             theirs = program(keras, *args)
         finally:
-            keras.config.set_floatx(before)
+            keras.config.set_floatx(before[0])
+            keras.config.set_dtype_policy(before[1])
         ours, theirs = tree.flatten(ours), tree.flatten(theirs)
         assert len(ours) == len(theirs)
         for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
