@@ -271,6 +271,7 @@ def test_a_wgan_with_a_penalty_on_the_gradient(agree_with_keras, slopes, slope_b
 
 def test_a_gan_is_kept_in_files(agree, slopes, tmp_path):
     """Also one that is never called, and so never built as a whole."""
+    pytest.importorskip("h5py", reason="the extra saving")
 
     def program(keras):
         def make():

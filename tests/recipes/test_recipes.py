@@ -37,7 +37,7 @@ def recipe_of(name):
 
 def shortened(recipe, rows):
     """The recipe on its first rows, of those to test on too."""
-    first = tree.map(lambda a: a[:rows] if isinstance(a, np.ndarray) else a, recipe.data())
+    first = tree.map(lambda a: a[:rows].copy() if isinstance(a, np.ndarray) else a, recipe.data())
     recipe.data = lambda *limit: first
     return recipe
 
