@@ -47,18 +47,22 @@ class Worker:
         )  # fmt: skip
 
     def wait(self) -> None:
-        """Until it has built its network and warmed up."""
+        """Let it build its network and warm up, until it has: others wait, which would slow it."""
+        self._tell("now")
         self.missing = without_paths(self._answer().get("missing", ""))
 
     def ask(self, task: str, seconds: float) -> float | str:
         """The time of a unit of a task, or why there is none."""
         if self.missing:
             return self.missing
-        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
-            self._process.stdin.write(json.dumps([task, seconds]) + "\n")
-            self._process.stdin.flush()
+        self._tell([task, seconds])
         found = self._answer()
         return found.get("value", found.get("missing"))
+
+    def _tell(self, what: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
+            self._process.stdin.write(json.dumps(what) + "\n")
+            self._process.stdin.flush()
 
     def _answer(self) -> dict[str, Any]:
         with selectors.DefaultSelector() as selector:
