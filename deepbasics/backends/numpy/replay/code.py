@@ -14,6 +14,8 @@ EXPRESSIONS = {
     "sum": "np.add.reduce({0}, {axis}, None, {into}, {keepdims})",
     "max": "np.maximum.reduce({0}, {axis}, None, {into}, {keepdims})",
     "min": "np.minimum.reduce({0}, {axis}, None, {into}, {keepdims})",
+    "argmax": "{0}.argmax({axis}, {into})",
+    "argmin": "{0}.argmin({axis}, {into})",
     "count": "np.count_nonzero({0})",
     "reshape": "{0}.reshape({shape})",
     "broadcast_to": "np.broadcast_to({0}, {shape})",

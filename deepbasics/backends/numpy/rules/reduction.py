@@ -61,11 +61,11 @@ all_ = primitive("all", _reducer(np.logical_and), None, kind="out", analytic=Fal
 
 
 def _argmax(x, axis, out=None):
-    return np.argmax(x, axis=axis, out=out)
+    return x.argmax(axis, out)
 
 
 def _argmin(x, axis, out=None):
-    return np.argmin(x, axis=axis, out=out)
+    return x.argmin(axis, out)
 
 
 argmax = primitive("argmax", _argmax, None, kind="out", analytic=False)
