@@ -17,7 +17,7 @@ class TorchModuleWrapper(Layer):
 
     On the torch backend alone: elsewhere it raises ValueError. The layer takes the values over;
     `layer.module` is the module with their present state. Save with `save_weights`, and build the
-    model in code: a module cannot be told in a `.keras` file without pickle.
+    model in code: a `.keras` file holds plain data, which cannot tell a module.
     """
 
     def __init__(
